@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Who may include whom: core <- nic <- sriov; libnl and libpci in the files named for them; the
+# public headers know nothing but the C library's types; the examples know nothing but the public headers.
+
+. "$top_srcdir"/tests/build/tap.sh
+cd "$top_srcdir" || exit 1
+
+# Lines of "file include", the include with its < or ", for the C files below the given folders.
+includes() {
+	find "$@" -name '*.[ch]' -o -name '*.h.in' | sort | xargs awk '
+	/^[ \t]*#[ \t]*include/ { sub(/^[ \t]*#[ \t]*include[ \t]*/, ""); sub(/[>"][^>"]*$/, ""); print FILENAME, $0 }'
+}
+
+includes include >"$scratch"/public
+includes lib >"$scratch"/lib
+includes examples >"$scratch"/examples
+
+verdict "there are includes to look at" "$(for list in public lib; do
+	[ -s "$scratch"/$list ] || echo "none in $list"
+done)"
+verdict "public headers include C types and each other" \
+	"$(grep -Ev ' <(stddef\.h|stdint\.h|stdbool\.h|vtc/[a-z]+\.h)$' "$scratch"/public)"
+verdict "libnl is known to lib/core/netlink.c and lib/core/attr.c" \
+	"$(grep ' [<"]netlink/' "$scratch"/lib | grep -Ev '^lib/core/(netlink|attr)\.c ')"
+verdict "libpci is known to lib/nic/names.c" \
+	"$(grep ' [<"]pci/' "$scratch"/lib | grep -v '^lib/nic/names\.c ')"
+verdict "no room looks up" "$(awk '
+	function room(path,   part) {
+		return split(path, part, "/") > 2 ? part[2] : ""
+	}
+	BEGIN { level["core"] = 1; level["nic"] = 2; level["sriov"] = 3 }
+	{
+		own = room($1)
+		path = substr($2, 2)
+		while (sub(/^\.\.\//, "", path)) ;
+		sub(/^lib\//, "", path)
+		if (substr($2, 1, 1) != "\"" || path !~ /\//)
+			next
+		split(path, part, "/")
+		if (!(own in level))
+			print $1 ": which room is this?"
+		else if (!(part[1] in level))
+			print $1 " includes the unknown room " part[1]
+		else if (level[part[1]] > level[own])
+			print $1 " includes " $2 "\""
+	}' "$scratch"/lib)"
+verdict "core knows nothing of the upper nouns' headers" \
+	"$(grep -E '^lib/core/[^ ]* [<"]vtc/(nic|monitor|pf|vf)\.h$|^lib/nic/[^ ]* [<"]vtc/(pf|vf)\.h$' "$scratch"/lib)"
+verdict "examples use public headers only" \
+	"$(grep -E ' [<"](netlink|pci|linux)/| "\.\./|[<"](core|nic|sriov)/' "$scratch"/examples)"
+finish

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The version that the program runs with, which may be newer than the one it was built with.
+ * The version that the program runs with, maybe newer than the one it was built with.
  */
 #include <vtc/version.h>
 

@@ -5,7 +5,14 @@
 #ifndef VTC_VTC_H
 #define VTC_VTC_H
 
+#include <vtc/ctx.h>
+#include <vtc/error.h>
 #include <vtc/export.h>
+#include <vtc/monitor.h>
+#include <vtc/nic.h>
+#include <vtc/pf.h>
+#include <vtc/types.h>
 #include <vtc/version.h>
+#include <vtc/vf.h>
 
 #endif

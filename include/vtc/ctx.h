@@ -66,19 +66,21 @@ struct vtc_ctx_opts {
 	uint32_t sz;		/**< sizeof(struct vtc_ctx_opts). */
 	uint32_t flags;		/**< No flag is defined: 0. */
 	const char *sysfs_root; /**< Where sysfs is mounted; NULL: "/sys". Copied. */
-	const char *state_dir;	/**< For locks between processes; NULL: "/run/libvtc". Copied. */
-	vtc_clock_fn clock;	/**< NULL: CLOCK_MONOTONIC. */
-	void *clock_data;	/**< Passed to @ref clock. */
-	vtc_log_fn log;		/**< NULL: no log. */
-	void *log_data;		/**< Passed to @ref log. */
-	uint32_t log_level;	/**< Highest level to pass to @ref log; 0: #VTC_LOG_WARNING. */
-	uint32_t reserved;	/**< Must be 0. */
+	const char *
+		state_dir; /**< For locks between processes; NULL: "/run/libvtc". Copied. */
+	vtc_clock_fn clock; /**< NULL: CLOCK_MONOTONIC. */
+	void *clock_data;   /**< Passed to @ref clock. */
+	vtc_log_fn log;	    /**< NULL: no log. */
+	void *log_data;	    /**< Passed to @ref log. */
+	uint32_t
+		log_level; /**< Highest level to pass to @ref log; 0: #VTC_LOG_WARNING. */
+	uint32_t reserved; /**< Must be 0. */
 };
 
 /** Initialiser for struct vtc_ctx_opts. */
-#define VTC_CTX_OPTS_INIT                                                                  \
-	{                                                                                  \
-		(uint32_t)sizeof(struct vtc_ctx_opts), 0, 0, 0, 0, 0, 0, 0, 0, 0           \
+#define VTC_CTX_OPTS_INIT                                                        \
+	{                                                                        \
+		(uint32_t)sizeof(struct vtc_ctx_opts), 0, 0, 0, 0, 0, 0, 0, 0, 0 \
 	}
 
 /**

@@ -164,7 +164,8 @@ VTC_API int vtc_event_get_link_state(const struct vtc_event *event, int *ret_up,
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_event_get_address(const struct vtc_event *event, const char **ret_address);
+VTC_API int vtc_event_get_address(const struct vtc_event *event,
+				  const char **ret_address);
 
 /**
  * @brief Address of the PF and index of the VF that a VF event is about.

@@ -44,7 +44,7 @@ enum vtc_nic_kind {
 
 /** Who uses a nic. Treat a value that you do not know as #VTC_NIC_USE_BUSY. */
 enum vtc_nic_use {
-	VTC_NIC_USE_FREE = 0,	   /**< A netdev here that is down and in no bridge or bond. */
+	VTC_NIC_USE_FREE = 0, /**< A netdev here that is down and in no bridge or bond. */
 	VTC_NIC_USE_NO_DRIVER = 1, /**< No driver is bound. */
 	VTC_NIC_USE_BUSY = 2,	   /**< A netdev here is up, or has an upper device. */
 	VTC_NIC_USE_HIDDEN = 3,	   /**< Its netdev is in another network namespace. */
@@ -54,16 +54,16 @@ enum vtc_nic_use {
 
 /** What a nic's driver may be able to do. */
 enum vtc_nic_cap {
-	VTC_NIC_CAP_NTUPLE = 0,		/**< Receive rules that pick a queue (ethtool -N). */
-	VTC_NIC_CAP_HW_TC = 1,		/**< tc filters and qdiscs in hardware. */
-	VTC_NIC_CAP_L2_FORWARD = 2,	/**< macvlan with queues of its own. */
-	VTC_NIC_CAP_VLAN_FILTER = 3,	/**< Drops VLANs that nobody joined. */
-	VTC_NIC_CAP_RX_HASH = 4,	/**< Spreads flows over queues (RSS). */
-	VTC_NIC_CAP_XDP = 5,		/**< XDP in the driver. */
-	VTC_NIC_CAP_XDP_REDIRECT = 6,	/**< XDP redirect to and from other devices. */
-	VTC_NIC_CAP_XDP_ZEROCOPY = 7,	/**< AF_XDP without a copy. */
-	VTC_NIC_CAP_DEVLINK = 8,	/**< There is a devlink instance. */
-	VTC_NIC_CAP_SHAPER = 9,		/**< Transmit shaping by net-shaper. */
+	VTC_NIC_CAP_NTUPLE = 0,	     /**< Receive rules that pick a queue (ethtool -N). */
+	VTC_NIC_CAP_HW_TC = 1,	     /**< tc filters and qdiscs in hardware. */
+	VTC_NIC_CAP_L2_FORWARD = 2,  /**< macvlan with queues of its own. */
+	VTC_NIC_CAP_VLAN_FILTER = 3, /**< Drops VLANs that nobody joined. */
+	VTC_NIC_CAP_RX_HASH = 4,     /**< Spreads flows over queues (RSS). */
+	VTC_NIC_CAP_XDP = 5,	     /**< XDP in the driver. */
+	VTC_NIC_CAP_XDP_REDIRECT = 6, /**< XDP redirect to and from other devices. */
+	VTC_NIC_CAP_XDP_ZEROCOPY = 7, /**< AF_XDP without a copy. */
+	VTC_NIC_CAP_DEVLINK = 8,      /**< There is a devlink instance. */
+	VTC_NIC_CAP_SHAPER = 9,	      /**< Transmit shaping by net-shaper. */
 };
 
 /** How many enum vtc_nic_cap this version of the header knows. */
@@ -78,12 +78,12 @@ enum vtc_nic_cap {
 
 /** Queue counts of a netdev, as of ethtool -l. */
 struct vtc_channels {
-	uint32_t rx;		/**< Receive-only queues in use. */
-	uint32_t tx;		/**< Transmit-only queues in use. */
-	uint32_t combined;	/**< Queue pairs in use. */
-	uint32_t max_rx;	/**< Most receive-only queues. */
-	uint32_t max_tx;	/**< Most transmit-only queues. */
-	uint32_t max_combined;	/**< Most queue pairs. */
+	uint32_t rx;	       /**< Receive-only queues in use. */
+	uint32_t tx;	       /**< Transmit-only queues in use. */
+	uint32_t combined;     /**< Queue pairs in use. */
+	uint32_t max_rx;       /**< Most receive-only queues. */
+	uint32_t max_tx;       /**< Most transmit-only queues. */
+	uint32_t max_combined; /**< Most queue pairs. */
 };
 
 /** A snapshot of all nics. */
@@ -103,9 +103,9 @@ struct vtc_inventory_opts {
 };
 
 /** Initialiser for struct vtc_inventory_opts. */
-#define VTC_INVENTORY_OPTS_INIT                                                            \
-	{                                                                                  \
-		(uint32_t)sizeof(struct vtc_inventory_opts), 0                             \
+#define VTC_INVENTORY_OPTS_INIT                                \
+	{                                                      \
+		(uint32_t)sizeof(struct vtc_inventory_opts), 0 \
 	}
 
 /**
@@ -379,7 +379,8 @@ VTC_API int vtc_nic_get_cpus(const struct vtc_nic *nic, const char **ret_cpus);
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_nic_get_reset_methods(const struct vtc_nic *nic, const char **ret_methods);
+VTC_API int vtc_nic_get_reset_methods(const struct vtc_nic *nic,
+				      const char **ret_methods);
 
 /**
  * @brief How many MSI-X vectors the function has (its table size).
@@ -440,7 +441,8 @@ VTC_API const char *vtc_nic_cap_name(enum vtc_nic_cap cap);
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_nic_get_channels(const struct vtc_nic *nic, struct vtc_channels *ret_channels);
+VTC_API int vtc_nic_get_channels(const struct vtc_nic *nic,
+				 struct vtc_channels *ret_channels);
 
 /**
  * @brief Go through the network interfaces of a nic that this process can see.
@@ -519,7 +521,8 @@ VTC_API int vtc_netdev_get_carrier(const struct vtc_netdev *netdev, int *ret_car
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_netdev_get_speed_mbps(const struct vtc_netdev *netdev, uint32_t *ret_mbps);
+VTC_API int vtc_netdev_get_speed_mbps(const struct vtc_netdev *netdev,
+				      uint32_t *ret_mbps);
 
 /**
  * @brief Identity of the switch that the interface is a port of (phys_switch_id).
@@ -529,7 +532,8 @@ VTC_API int vtc_netdev_get_speed_mbps(const struct vtc_netdev *netdev, uint32_t 
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_netdev_get_switch_id(const struct vtc_netdev *netdev, const char **ret_id);
+VTC_API int vtc_netdev_get_switch_id(const struct vtc_netdev *netdev,
+				     const char **ret_id);
 
 /**
  * @brief Name of the port, such as "p0" or "pf0vf3" (phys_port_name).
@@ -539,7 +543,8 @@ VTC_API int vtc_netdev_get_switch_id(const struct vtc_netdev *netdev, const char
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_netdev_get_port_name(const struct vtc_netdev *netdev, const char **ret_name);
+VTC_API int vtc_netdev_get_port_name(const struct vtc_netdev *netdev,
+				     const char **ret_name);
 
 /** @} */
 

@@ -40,8 +40,8 @@ enum vtc_pf_wait {
 
 /** What to do with a PF whose network interface is down; some drivers then refuse. */
 enum vtc_pf_down {
-	VTC_PF_DOWN_FAIL = 0,	 /**< Fail with -ENETDOWN. */
-	VTC_PF_DOWN_IGNORE = 1,	 /**< Go on; the driver decides. */
+	VTC_PF_DOWN_FAIL = 0,	  /**< Fail with -ENETDOWN. */
+	VTC_PF_DOWN_IGNORE = 1,	  /**< Go on; the driver decides. */
 	VTC_PF_DOWN_BRING_UP = 2, /**< Switch it on first; off again if the call fails. */
 };
 
@@ -53,11 +53,11 @@ enum vtc_pf_autoprobe {
 };
 
 /** VFs that exist may be destroyed, as long as none is in use. */
-#define VTC_PF_F_DESTROY (1u << 0)
+#define VTC_PF_F_DESTROY	(1u << 0)
 /** With #VTC_PF_F_DESTROY: VFs that are in use may be destroyed, too. */
 #define VTC_PF_F_DESTROY_IN_USE (1u << 1)
 /** Check everything, say what would happen (in the result), change nothing. */
-#define VTC_PF_F_DRY_RUN (1u << 2)
+#define VTC_PF_F_DRY_RUN	(1u << 2)
 
 /** Options of vtc_pf_set_num_vfs(). Zero in a field means its default. */
 struct vtc_pf_num_vfs_opts {
@@ -70,9 +70,9 @@ struct vtc_pf_num_vfs_opts {
 };
 
 /** Initialiser for struct vtc_pf_num_vfs_opts. */
-#define VTC_PF_NUM_VFS_OPTS_INIT                                                           \
-	{                                                                                  \
-		(uint32_t)sizeof(struct vtc_pf_num_vfs_opts), 0, 0, 0, 0, 0                \
+#define VTC_PF_NUM_VFS_OPTS_INIT                                            \
+	{                                                                   \
+		(uint32_t)sizeof(struct vtc_pf_num_vfs_opts), 0, 0, 0, 0, 0 \
 	}
 
 /**

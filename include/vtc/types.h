@@ -51,10 +51,10 @@ enum vtc_vlan_proto {
 
 /** A port VLAN: the tag that a NIC inserts and strips for a virtual function. */
 struct vtc_vlan {
-	uint16_t id;	   /**< VLAN identifier, 1 to 4094. */
-	uint16_t proto;	   /**< One of enum vtc_vlan_proto; 0 is taken as 802.1Q. */
-	uint8_t qos;	   /**< Priority code point, 0 to 7. */
-	uint8_t reserved;  /**< Must be 0. */
+	uint16_t id;	  /**< VLAN identifier, 1 to 4094. */
+	uint16_t proto;	  /**< One of enum vtc_vlan_proto; 0 is taken as 802.1Q. */
+	uint8_t qos;	  /**< Priority code point, 0 to 7. */
+	uint8_t reserved; /**< Must be 0. */
 };
 
 /**

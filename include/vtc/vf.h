@@ -33,10 +33,10 @@ extern "C" {
 
 /** An attribute of a VF. */
 enum vtc_vf_attr {
-	VTC_VF_ATTR_MAC = 0,	    /**< Administrative Ethernet address. */
-	VTC_VF_ATTR_VLAN = 1,	    /**< Port VLAN: id, priority, protocol. */
-	VTC_VF_ATTR_MIN_RATE = 2,   /**< Guaranteed transmit rate. */
-	VTC_VF_ATTR_MAX_RATE = 3,   /**< Transmit rate limit. */
+	VTC_VF_ATTR_MAC = 0,	     /**< Administrative Ethernet address. */
+	VTC_VF_ATTR_VLAN = 1,	     /**< Port VLAN: id, priority, protocol. */
+	VTC_VF_ATTR_MIN_RATE = 2,    /**< Guaranteed transmit rate. */
+	VTC_VF_ATTR_MAX_RATE = 3,    /**< Transmit rate limit. */
 	VTC_VF_ATTR_SPOOF_CHECK = 4, /**< Drop frames with a foreign source address. */
 	VTC_VF_ATTR_TRUST = 5,	    /**< The VF may change filters and modes by itself. */
 	VTC_VF_ATTR_LINK_STATE = 6, /**< What link the VF sees. */
@@ -84,9 +84,9 @@ struct vtc_vf_list_opts {
 };
 
 /** Initialiser for struct vtc_vf_list_opts. */
-#define VTC_VF_LIST_OPTS_INIT                                                              \
-	{                                                                                  \
-		(uint32_t)sizeof(struct vtc_vf_list_opts), 0                               \
+#define VTC_VF_LIST_OPTS_INIT                                \
+	{                                                    \
+		(uint32_t)sizeof(struct vtc_vf_list_opts), 0 \
 	}
 
 /**
@@ -264,7 +264,8 @@ VTC_API int vtc_vf_get_trust(const struct vtc_vf *vf, int *ret_on);
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_vf_get_link_state(const struct vtc_vf *vf, enum vtc_vf_link_state *ret_state);
+VTC_API int vtc_vf_get_link_state(const struct vtc_vf *vf,
+				  enum vtc_vf_link_state *ret_state);
 
 /**
  * @brief Whether the VF may read the RSS table and key.
@@ -358,7 +359,8 @@ VTC_API int vtc_vf_config_clear(struct vtc_vf_config *config, enum vtc_vf_attr a
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_vf_config_set_mac(struct vtc_vf_config *config, const struct vtc_mac *mac);
+VTC_API int vtc_vf_config_set_mac(struct vtc_vf_config *config,
+				  const struct vtc_mac *mac);
 
 /**
  * @brief Ask for a port VLAN.
@@ -370,7 +372,8 @@ VTC_API int vtc_vf_config_set_mac(struct vtc_vf_config *config, const struct vtc
  * @thread{ctx}
  * @since 0.1
  */
-VTC_API int vtc_vf_config_set_vlan(struct vtc_vf_config *config, const struct vtc_vlan *vlan);
+VTC_API int vtc_vf_config_set_vlan(struct vtc_vf_config *config,
+				   const struct vtc_vlan *vlan);
 
 /**
  * @brief Ask for a guaranteed transmit rate; the limit stays as it is.
@@ -484,7 +487,7 @@ VTC_API int vtc_vf_config_get_result(const struct vtc_vf_config *config,
 /** Go on after a failure and keep what worked. */
 #define VTC_VF_APPLY_F_BEST_EFFORT (1u << 0)
 /** Check everything that can be checked without a change, and change nothing. */
-#define VTC_VF_APPLY_F_DRY_RUN (1u << 1)
+#define VTC_VF_APPLY_F_DRY_RUN	   (1u << 1)
 
 /** Options of vtc_vf_apply(). Zero in a field means its default. */
 struct vtc_vf_apply_opts {
@@ -495,9 +498,9 @@ struct vtc_vf_apply_opts {
 };
 
 /** Initialiser for struct vtc_vf_apply_opts. */
-#define VTC_VF_APPLY_OPTS_INIT                                                             \
-	{                                                                                  \
-		(uint32_t)sizeof(struct vtc_vf_apply_opts), 0, 0, 0                        \
+#define VTC_VF_APPLY_OPTS_INIT                                      \
+	{                                                           \
+		(uint32_t)sizeof(struct vtc_vf_apply_opts), 0, 0, 0 \
 	}
 
 /**

@@ -38,8 +38,9 @@ struct nlmsghdr *vtc__nlmsg_header(struct vtc__nlmsg *msg)
 
 int vtc__nlmsg_append(struct vtc__nlmsg *msg, const void *data, size_t len)
 {
-	return nlmsg_append(nl(msg), (void *)(uintptr_t)data, len, NLMSG_ALIGNTO) ? -EMSGSIZE :
-										     0;
+	return nlmsg_append(nl(msg), (void *)(uintptr_t)data, len, NLMSG_ALIGNTO)
+		       ? -EMSGSIZE
+		       : 0;
 }
 
 int vtc__nlmsg_put(struct vtc__nlmsg *msg, int type, const void *data, size_t len)

@@ -27,8 +27,9 @@ static int set_root(char *buf, const char *given, const char *usual)
 
 static bool level_ok(uint32_t level)
 {
-	return level == VTC_LOG_NONE || level == VTC_LOG_ERR || level == VTC_LOG_WARNING ||
-	       level == VTC_LOG_INFO || level == VTC_LOG_DEBUG;
+	return level == VTC_LOG_NONE || level == VTC_LOG_ERR ||
+	       level == VTC_LOG_WARNING || level == VTC_LOG_INFO ||
+	       level == VTC_LOG_DEBUG;
 }
 
 static int load_opts(struct vtc_ctx *ctx, const struct vtc_ctx_opts *opts)

@@ -28,7 +28,7 @@ struct vtc_ctx {
 	char sysfs_root[VTC__ROOT_MAX];
 	char state_dir[VTC__ROOT_MAX];
 	struct vtc_error error;
-	struct vtc__nl *rt;	  /* request connections, opened when first needed */
+	struct vtc__nl *rt; /* request connections, opened when first needed */
 	struct vtc__nl *genl;
 	struct vtc__stuck *stuck; /* slow writes that have not come back */
 };

@@ -86,7 +86,7 @@ static int spawn(int fd, const void *data, size_t len)
 static int wait_end(int pidfd, uint64_t timeout_ns)
 {
 	uint64_t end = now_ns() + timeout_ns;
-	struct pollfd pfd = {.fd = pidfd, .events = POLLIN};
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
 	int n;
 
 	do {
@@ -105,11 +105,12 @@ static int wait_end(int pidfd, uint64_t timeout_ns)
 /* The child's result, once it has ended. */
 static int result_of(int pidfd)
 {
-	siginfo_t info = {.si_code = 0};
+	siginfo_t info = { .si_code = 0 };
 	int n;
 
 	do
-		n = waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | __WALL);
+		n = waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info,
+			   WEXITED | WNOHANG | __WALL);
 	while (n < 0 && errno == EINTR);
 	/* -EIO: a caller that waits for every child (__WALL) took ours. */
 	if (n < 0 || info.si_code == 0)

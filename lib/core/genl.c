@@ -9,7 +9,7 @@
 struct vtc__nlmsg *vtc__genl_msg(const struct vtc__genl_family *family, uint8_t cmd,
 				 uint16_t flags, size_t size)
 {
-	struct genlmsghdr header = {.cmd = cmd, .version = family->version};
+	struct genlmsghdr header = { .cmd = cmd, .version = family->version };
 	struct vtc__nlmsg *msg = vtc__nlmsg_new(family->id, flags, size);
 
 	if (msg && vtc__nlmsg_append(msg, &header, sizeof(header))) {
@@ -58,8 +58,8 @@ static int take_family(void *arg, const struct nlmsghdr *msg)
 
 int vtc__genl_find(struct vtc_ctx *ctx, const char *name, struct vtc__genl_family *ret)
 {
-	const struct vtc__genl_family controller = {.id = GENL_ID_CTRL, .version = 1};
-	struct vtc__genl_family family = {.id = 0};
+	const struct vtc__genl_family controller = { .id = GENL_ID_CTRL, .version = 1 };
+	struct vtc__genl_family family = { .id = 0 };
 	struct vtc__nlmsg *msg;
 	struct vtc__nl *nl;
 	int err = vtc__nl_genl(ctx, &nl);

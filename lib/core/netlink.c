@@ -128,7 +128,8 @@ static ssize_t receive(struct vtc_ctx *ctx, struct vtc__nl *nl, bool peek)
 }
 
 /* 1: *ret is the message behind *at, which moves on; 0: no more; -EPROTO: a bad length. */
-static int next_message(const void *data, size_t len, size_t *at, const struct nlmsghdr **ret)
+static int next_message(const void *data, size_t len, size_t *at,
+			const struct nlmsghdr **ret)
 {
 	const struct nlmsghdr *msg = (const void *)((const char *)data + *at);
 	size_t rest = len - *at;
@@ -182,7 +183,8 @@ static int take_end(struct vtc__nl *nl, struct answer *answer, const struct nlms
 		if (msg->nlmsg_len < NLMSG_LENGTH(sizeof(*body)))
 			return -EPROTO;
 		fixed = sizeof(*body);
-		if (!(msg->nlmsg_flags & NLM_F_CAPPED) && body->msg.nlmsg_len > NLMSG_HDRLEN)
+		if (!(msg->nlmsg_flags & NLM_F_CAPPED) &&
+		    body->msg.nlmsg_len > NLMSG_HDRLEN)
 			fixed += body->msg.nlmsg_len - NLMSG_HDRLEN;
 	}
 	keep_message(nl, msg, fixed);
@@ -192,7 +194,8 @@ static int take_end(struct vtc__nl *nl, struct answer *answer, const struct nlms
 	return body->error;
 }
 
-static int take_message(struct vtc__nl *nl, struct answer *answer, const struct nlmsghdr *msg)
+static int take_message(struct vtc__nl *nl, struct answer *answer,
+			const struct nlmsghdr *msg)
 {
 	if (msg->nlmsg_seq != answer->seq || msg->nlmsg_type == NLMSG_NOOP)
 		return 0;
@@ -255,7 +258,7 @@ int vtc__nl_request(struct vtc_ctx *ctx, struct vtc__nl *nl, struct vtc__nlmsg *
 		    vtc__nl_fn fn, void *arg)
 {
 	struct nlmsghdr *header = vtc__nlmsg_header(msg);
-	struct answer answer = {.seq = ++nl->seq, .fn = fn, .arg = arg};
+	struct answer answer = { .seq = ++nl->seq, .fn = fn, .arg = arg };
 	ssize_t n;
 
 	header->nlmsg_seq = answer.seq;

@@ -137,7 +137,7 @@ static void set_option(int fd, int level, int name, int value)
 
 static int kernel_nl_open(void *priv, int protocol)
 {
-	struct sockaddr_nl addr = {.nl_family = AF_NETLINK};
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 
 	(void)priv;
@@ -158,14 +158,15 @@ static int kernel_nl_open(void *priv, int protocol)
 static int kernel_nl_join(void *priv, int fd, unsigned int group)
 {
 	(void)priv;
-	if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) <
+	    0)
 		return -errno;
 	return 0;
 }
 
 static ssize_t kernel_nl_send(void *priv, int fd, const void *data, size_t len)
 {
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	ssize_t n;
 
 	(void)priv;
@@ -181,7 +182,7 @@ static ssize_t kernel_nl_recv(void *priv, int fd, void *buf, size_t len)
 
 	(void)priv;
 	for (int i = 0; i < NL_FOREIGN_MAX; i++) {
-		struct sockaddr_nl from = {.nl_family = AF_UNSPEC};
+		struct sockaddr_nl from = { .nl_family = AF_UNSPEC };
 		socklen_t from_len = sizeof(from);
 		ssize_t n = recvfrom(fd, buf, len, flags, (struct sockaddr *)&from,
 				     &from_len);
@@ -199,7 +200,7 @@ static ssize_t kernel_nl_recv(void *priv, int fd, void *buf, size_t len)
 
 static int kernel_poll(void *priv, int fd, uint64_t timeout_ns)
 {
-	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	struct timespec ts = {
 		.tv_sec = (time_t)(timeout_ns / 1000000000u),
 		.tv_nsec = (long)(timeout_ns % 1000000000u),

@@ -63,7 +63,8 @@ ssize_t vtc__sysfs_read(struct vtc_ctx *ctx, const char *path, char *buf, size_t
 	return n;
 }
 
-int vtc__sysfs_read_u64(struct vtc_ctx *ctx, const char *path, uint64_t max, uint64_t *ret)
+int vtc__sysfs_read_u64(struct vtc_ctx *ctx, const char *path, uint64_t max,
+			uint64_t *ret)
 {
 	char text[32];
 	ssize_t n = vtc__sysfs_read(ctx, path, text, sizeof(text));
@@ -188,7 +189,8 @@ int vtc__sysfs_real(struct vtc_ctx *ctx, const char *path, char *buf, size_t len
 	if (!err)
 		err = ctx->sys->realpath(ctx->sys_priv, full, real, sizeof(real));
 	if (!err)
-		err = ctx->sys->realpath(ctx->sys_priv, ctx->sysfs_root, root, sizeof(root));
+		err = ctx->sys->realpath(ctx->sys_priv, ctx->sysfs_root, root,
+					 sizeof(root));
 	if (err)
 		return err;
 

@@ -23,7 +23,8 @@ ssize_t vtc__sysfs_read(struct vtc_ctx *ctx, const char *path, char *buf, size_t
 ssize_t vtc__sysfs_read_raw(struct vtc_ctx *ctx, const char *path, void *buf, size_t len);
 
 /* Read one unsigned number, decimal or with 0x; -EPROTO: not exactly that, or above max. */
-int vtc__sysfs_read_u64(struct vtc_ctx *ctx, const char *path, uint64_t max, uint64_t *ret);
+int vtc__sysfs_read_u64(struct vtc_ctx *ctx, const char *path, uint64_t max,
+			uint64_t *ret);
 
 /* As above; the common width. */
 int vtc__sysfs_read_u32(struct vtc_ctx *ctx, const char *path, uint32_t *ret);

@@ -10,7 +10,7 @@
 
 static int octet(const char *text, uint8_t *ret)
 {
-	char part[5] = {'0', 'x', text[0], 0, 0};
+	char part[5] = { '0', 'x', text[0], 0, 0 };
 	uint64_t value;
 
 	if (!text[0])

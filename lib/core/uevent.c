@@ -20,9 +20,9 @@ static void take_line(struct vtc__uevent *ev, const char *line)
 		const char *key;
 		const char **place;
 	} keys[] = {
-		{"ACTION", &ev->action},	{"DEVPATH", &ev->devpath},
-		{"SUBSYSTEM", &ev->subsystem},	{"PCI_SLOT_NAME", &ev->pci_slot},
-		{"INTERFACE", &ev->interface}, {"DRIVER", &ev->driver},
+		{ "ACTION", &ev->action },	 { "DEVPATH", &ev->devpath },
+		{ "SUBSYSTEM", &ev->subsystem }, { "PCI_SLOT_NAME", &ev->pci_slot },
+		{ "INTERFACE", &ev->interface }, { "DRIVER", &ev->driver },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -35,13 +35,14 @@ static void take_line(struct vtc__uevent *ev, const char *line)
 
 int vtc__uevent_parse(const char *data, size_t len, struct vtc__uevent *ret)
 {
-	struct vtc__uevent ev = {"", "", "", "", "", ""};
+	struct vtc__uevent ev = { "", "", "", "", "", "" };
 	const char *end = data + len;
 
 	/* The first line is "action@devpath"; udev's own messages have no such line. */
 	if (!len || data[len - 1] != '\0' || !strchr(data, '@'))
 		return -EPROTO;
-	for (const char *line = data + strlen(data) + 1; line < end; line += strlen(line) + 1)
+	for (const char *line = data + strlen(data) + 1; line < end;
+	     line += strlen(line) + 1)
 		take_line(&ev, line);
 	if (!ev.action[0] || !ev.devpath[0])
 		return -EPROTO;

@@ -23,8 +23,8 @@ extern "C" {
  * Objects hold a reference of their own, so they may be closed in any order.
  *
  * **Threads.** A context and everything that came from it belong to one thread at a time;
- * the caller serialises. Two contexts never interact. The library starts no thread, sets no
- * signal handler, reads no environment variable, and never ends the process. Using a
+ * the caller serialises. Two contexts never interact. The library starts no thread, sets
+ * no signal handler, reads no environment variable, and never ends the process. Using a
  * context on both sides of a fork() is not supported. In the documentation of a function,
  * "thread: ctx" means this rule and "thread: any" means that it may be called anywhere.
  * @{
@@ -66,12 +66,11 @@ struct vtc_ctx_opts {
 	uint32_t sz;		/**< sizeof(struct vtc_ctx_opts). */
 	uint32_t flags;		/**< No flag is defined: 0. */
 	const char *sysfs_root; /**< Where sysfs is mounted; NULL: "/sys". Copied. */
-	const char *
-		state_dir; /**< For locks between processes; NULL: "/run/libvtc". Copied. */
-	vtc_clock_fn clock; /**< NULL: CLOCK_MONOTONIC. */
-	void *clock_data;   /**< Passed to @ref clock. */
-	vtc_log_fn log;	    /**< NULL: no log. */
-	void *log_data;	    /**< Passed to @ref log. */
+	const char *state_dir;	/**< For locks; NULL: "/run/libvtc". Copied. */
+	vtc_clock_fn clock;	/**< NULL: CLOCK_MONOTONIC. */
+	void *clock_data;	/**< Passed to @ref clock. */
+	vtc_log_fn log;		/**< NULL: no log. */
+	void *log_data;		/**< Passed to @ref log. */
 	uint32_t
 		log_level; /**< Highest level to pass to @ref log; 0: #VTC_LOG_WARNING. */
 	uint32_t reserved; /**< Must be 0. */

@@ -38,7 +38,7 @@ extern "C" {
  * | -ENODATA | not reported: unknown is not the same as zero or off |
  * | -EOPNOTSUPP | the driver, the kernel or this build of the library cannot do it |
  * | -EBUSY | somebody uses it; the record says who |
- * | -ETIMEDOUT | the deadline of the call passed; the record says what is still going on |
+ * | -ETIMEDOUT | the deadline passed; the record says what is still going on |
  * | -EPROTO | the kernel's answer made no sense; nothing was taken from it |
  * | -EPERM, -EACCES | more rights are needed (most changes need CAP_NET_ADMIN and root) |
  * @{
@@ -99,7 +99,8 @@ VTC_API const char *vtc_error_get_subject(const struct vtc_error *error);
 /**
  * @brief What the other side said: the kernel's extended-ack text, or our own finding.
  * @param[in] error the record, may be NULL
- * @return text, never NULL, "" if nothing was said; it lives as long as the record is valid
+ * @return text, never NULL, "" if nothing was said; it lives as long as the record is
+ * valid
  * @thread{ctx}
  * @since 0.1
  */
@@ -108,7 +109,8 @@ VTC_API const char *vtc_error_get_message(const struct vtc_error *error);
 /**
  * @brief What a person may do next.
  * @param[in] error the record, may be NULL
- * @return text, never NULL, "" if there is no advice; it lives as long as the record is valid
+ * @return text, never NULL, "" if there is no advice; it lives as long as the record is
+ * valid
  * @thread{ctx}
  * @since 0.1
  */

@@ -18,14 +18,13 @@ extern "C" {
  * @defgroup monitor Events
  * @brief One file descriptor to wait for, one function that delivers.
  *
- * A monitor listens to the kernel's rtnetlink and uevent broadcasts in the caller's network
- * namespace. The caller waits for the monitor's file descriptor in a loop of its own and then
- * calls vtc_monitor_dispatch(), which never waits.
+ * A monitor listens to the kernel's rtnetlink and uevent broadcasts in the caller's
+ * network namespace. The caller waits for the monitor's file descriptor in a loop of its
+ * own and then calls vtc_monitor_dispatch(), which never waits.
  *
- * The kernel drops broadcasts when a listener is too slow. A monitor notices, compares what is
- * there with what it knew, delivers the difference as ordinary events, and #VTC_EVENT_RESYNC
- * last. Only intermediate states can be missed, never the final one.
- * @{
+ * The kernel drops broadcasts when a listener is too slow. A monitor notices, compares
+ * what is there with what it knew, delivers the difference as ordinary events, and
+ * #VTC_EVENT_RESYNC last. Only intermediate states can be missed, never the final one. @{
  */
 
 /** What happened. Ignore values that you do not know. */
@@ -94,8 +93,8 @@ VTC_API int vtc_monitor_get_fd(const struct vtc_monitor *monitor);
 /**
  * @brief Deliver what has happened; never waits.
  *
- * At most 64 kernel messages are taken in one call, so that a flood cannot hold the caller; the
- * file descriptor stays readable while there are more.
+ * At most 64 kernel messages are taken in one call, so that a flood cannot hold the
+ * caller; the file descriptor stays readable while there are more.
  *
  * @param[in] monitor the monitor
  * @return how many events were delivered, 0 if there was nothing

@@ -19,17 +19,18 @@ extern "C" {
  * @defgroup nic Inventory
  * @brief NICs, physical functions and virtual functions, as a snapshot.
  *
- * An inventory is read once and never changes; everything that its getters return lives as
- * long as the inventory. Reading needs no rights, changes nothing, and asks the kernel
+ * An inventory is read once and never changes; everything that its getters return lives
+ * as long as the inventory. Reading needs no rights, changes nothing, and asks the kernel
  * nothing that holds its RTNL lock per virtual function. What the caller may not read is
  * reported as unknown.
  *
  * A *nic* is one device that carries network traffic: a PCI function of class "network
- * controller" (with or without driver), or the device behind a network interface on another
- * bus (netdevsim, for example). A *PF* is a nic that can have virtual functions. A *VF* is
- * one of them. PF and VF find each other by the kernel's links (physfn, virtfnN), never by
- * computed addresses: First VF Offset and VF Stride may change with the number of VFs.
- * A *netdev* is a network interface of a nic; it may have none, or several.
+ * controller" (with or without driver), or the device behind a network interface on
+ * another bus (netdevsim, for example). A *PF* is a nic that can have virtual functions.
+ * A *VF* is one of them. PF and VF find each other by the kernel's links (physfn,
+ * virtfnN), never by computed addresses: First VF Offset and VF Stride may change with
+ * the number of VFs. A *netdev* is a network interface of a nic; it may have none, or
+ * several.
  *
  * Getters follow the tri-state rule of @ref types unless they say otherwise.
  * @{
@@ -410,9 +411,9 @@ VTC_API int vtc_nic_get_vf_total_msix(const struct vtc_nic *nic, uint32_t *ret_c
 /**
  * @brief What the driver can do.
  *
- * Asked of the kernel operation by operation, never concluded from its version. Only known
- * in an inventory that was taken with #VTC_INVENTORY_F_CAPS, and for a nic that has a netdev
- * here.
+ * Asked of the kernel operation by operation, never concluded from its version. Only
+ * known in an inventory that was taken with #VTC_INVENTORY_F_CAPS, and for a nic that has
+ * a netdev here.
  *
  * @param[in] nic the nic
  * @param[in] cap the capability

@@ -19,12 +19,11 @@ extern "C" {
  * @brief Create and destroy virtual functions.
  *
  * A struct vtc_pf is a handle to a device that exists. Opening and closing it changes
- * nothing. It is known by its bus address for its whole life: the network interface may be
- * renamed or replaced in between, and is looked up anew for each request.
+ * nothing. It is known by its bus address for its whole life: the network interface may
+ * be renamed or replaced in between, and is looked up anew for each request.
  *
- * A PF need not be a PCI function: whatever device has a sriov_numvfs file will do, such as
- * the kernel's netdevsim.
- * @{
+ * A PF need not be a PCI function: whatever device has a sriov_numvfs file will do, such
+ * as the kernel's netdevsim. @{
  */
 
 /** A physical function. */
@@ -78,8 +77,8 @@ struct vtc_pf_num_vfs_opts {
 /**
  * @brief Get a handle to a PF.
  * @param[in] ctx the context
- * @param[in] name network interface ("eth0"), PCI address ("0000:01:00.0", or "01:00.0" in
- *            domain 0), or device name on another bus ("netdevsim1")
+ * @param[in] name network interface ("eth0"), PCI address ("0000:01:00.0", or "01:00.0"
+ *            in domain 0), or device name on another bus ("netdevsim1")
  * @param[out] ret_pf the handle; vtc_pf_close() ends it
  * @retval 0 opened
  * @retval -EINVAL a parameter is NULL, or @p name is empty, over-long or contains a slash
@@ -138,8 +137,8 @@ VTC_API int vtc_pf_get_total_vfs(struct vtc_pf *pf, uint32_t *ret_count);
 /**
  * @brief Set how many VFs there are.
  *
- * The kernel (Documentation/ABI/testing/sysfs-bus-pci, sriov_numvfs) can go from none to some
- * and from some to none only; any other change destroys all VFs first. This function
+ * The kernel (Documentation/ABI/testing/sysfs-bus-pci, sriov_numvfs) can go from none to
+ * some and from some to none only; any other change destroys all VFs first. This function
  *
  * - does nothing if the number is already there,
  * - destroys VFs only with #VTC_PF_F_DESTROY, and VFs in use only with
@@ -147,13 +146,14 @@ VTC_API int vtc_pf_get_total_vfs(struct vtc_pf *pf, uint32_t *ret_count);
  * - reads the number back, because a driver may create fewer without an error,
  * - waits until the new VFs have come as far as the options say,
  * - and, if any step fails, takes the new VFs away again and puts the earlier number,
- *   autoprobe setting and interface state back. Attributes of VFs that had to be destroyed
- *   before do not come back by this.
+ *   autoprobe setting and interface state back. Attributes of VFs that had to be
+ *   destroyed before do not come back by this.
  *
- * The write can block in the kernel for minutes (a virtual machine holds a VF, firmware is
- * slow). It is made by a short-lived helper process, which gets no signal to the caller and
- * holds none of its descriptors; when the time is up the call returns -ETIMEDOUT, and until the
- * helper has come back further changes of this PF by this context return -EBUSY.
+ * The write can block in the kernel for minutes (a virtual machine holds a VF, firmware
+ * is slow). It is made by a short-lived helper process, which gets no signal to the
+ * caller and holds none of its descriptors; when the time is up the call returns
+ * -ETIMEDOUT, and until the helper has come back further changes of this PF by this
+ * context return -EBUSY.
  *
  * Two processes that use libvtc with the same state directory take turns.
  *

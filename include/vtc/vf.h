@@ -23,9 +23,9 @@ extern "C" {
  * not matter where the VF is: bound to a driver here, in another network namespace, or
  * in a virtual machine.
  *
- * Reading takes a snapshot of all VFs of a PF. Setting goes by a struct vtc_vf_config, which
- * says for each attribute: leave it, clear it, or give it a value; vtc_vf_apply() sends
- * it. Each attribute has a result of its own.
+ * Reading takes a snapshot of all VFs of a PF. Setting goes by a struct vtc_vf_config,
+ * which says for each attribute: leave it, clear it, or give it a value; vtc_vf_apply()
+ * sends it. Each attribute has a result of its own.
  *
  * Getters follow the tri-state rule of @ref types unless they say otherwise.
  * @{
@@ -101,7 +101,8 @@ VTC_API const char *vtc_vf_attr_name(enum vtc_vf_attr attr);
 /**
  * @brief Take a snapshot of all VFs of a PF.
  *
- * The kernel holds its RTNL lock while it asks the driver about each VF, so do not poll this.
+ * The kernel holds its RTNL lock while it asks the driver about each VF, so do not poll
+ * this.
  *
  * @param[in] pf the handle
  * @param[in] opts options, NULL for the defaults
@@ -109,8 +110,8 @@ VTC_API const char *vtc_vf_attr_name(enum vtc_vf_attr attr);
  * @retval 0 taken, also if there is no VF
  * @retval -EINVAL a parameter is NULL or a flag unknown
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
- * @retval -ENODEV the PF vanished, or has no network interface here (no driver, or another
- *         network namespace)
+ * @retval -ENODEV the PF vanished, or has no network interface here (no driver, or
+ *         another network namespace)
  * @retval -EMSGSIZE the kernel cannot pack the list (InfiniBand before Linux 6.15)
  * @retval -EPROTO the kernel's answer made no sense
  * @retval -ENOMEM memory is out
@@ -140,9 +141,10 @@ VTC_API uint32_t vtc_vf_list_get_count(const struct vtc_vf_list *list);
 /**
  * @brief Get one VF of a snapshot.
  *
- * Not every VF is always reported, and the reasons differ: the driver may fail for one VF, which
- * the kernel then leaves out without a word, and the list can outgrow the 64 KiB that a
- * netlink attribute holds (above about 330 VFs; 220 with counters), and then the kernel cuts it.
+ * Not every VF is always reported, and the reasons differ: the driver may fail for one
+ * VF, which the kernel then leaves out without a word, and the list can outgrow the 64
+ * KiB that a netlink attribute holds (above about 330 VFs; 220 with counters), and then
+ * the kernel cuts it.
  *
  * @param[in] list the snapshot
  * @param[in] index number of the VF, from 0
@@ -180,7 +182,8 @@ VTC_API int vtc_vf_get_address(const struct vtc_vf *vf, const char **ret_address
 /**
  * @brief The address that the administrator gave to the VF.
  *
- * The VF may use another one until its driver starts anew: see vtc_vf_get_effective_mac().
+ * The VF may use another one until its driver starts anew: see
+ * vtc_vf_get_effective_mac().
  *
  * @param[in] vf the VF
  * @param[out] ret_mac the address
@@ -300,13 +303,13 @@ VTC_API int vtc_vf_get_port_guid(const struct vtc_vf *vf, uint64_t *ret_guid);
 /**
  * @brief Traffic counters, of a snapshot with #VTC_VF_LIST_F_STATS.
  *
- * A driver that does not count reports zeros (igb, for example); that cannot be told from no
- * traffic.
+ * A driver that does not count reports zeros (igb, for example); that cannot be told from
+ * no traffic.
  *
  * @param[in] vf the VF
  * @param[out] ret_stats the counters
- * @param[in] size sizeof(struct vtc_vf_stats); counters that the library does not know are
- *            written as 0
+ * @param[in] size sizeof(struct vtc_vf_stats); counters that the library does not know
+ *            are written as 0
  * @return tri-state; -ENODATA also without the flag
  * @thread{ctx}
  * @since 0.1
@@ -337,9 +340,9 @@ VTC_API void vtc_vf_config_free(struct vtc_vf_config *config);
 /**
  * @brief Ask for an attribute to be cleared.
  *
- * That is: MAC all zeros (02:00:00:00:00:00 where the driver refuses zeros), no VLAN, rate 0,
- * spoof check on, trust off, link state auto, RSS query off, GUID 0. Mind that drivers may
- * keep "the administrator set an address" in mind even after zeros.
+ * That is: MAC all zeros (02:00:00:00:00:00 where the driver refuses zeros), no VLAN,
+ * rate 0, spoof check on, trust off, link state auto, RSS query off, GUID 0. Mind that
+ * drivers may keep "the administrator set an address" in mind even after zeros.
  *
  * @param[in] config the configuration
  * @param[in] attr the attribute
@@ -367,8 +370,8 @@ VTC_API int vtc_vf_config_set_mac(struct vtc_vf_config *config,
  * @param[in] config the configuration
  * @param[in] vlan the VLAN; id 0 with a priority asks for priority tagging
  * @retval 0 noted
- * @retval -EINVAL a parameter is NULL, the id is above 4094, the priority above 7, both are
- *         0, the protocol unknown, or the reserved byte not 0
+ * @retval -EINVAL a parameter is NULL, the id is above 4094, the priority above 7, both
+ *         are 0, the protocol unknown, or the reserved byte not 0
  * @thread{ctx}
  * @since 0.1
  */
@@ -475,8 +478,8 @@ VTC_API int vtc_vf_config_set_port_guid(struct vtc_vf_config *config, uint64_t g
  * @retval -ECANCELED asked for, but not tried or undone again, because another one failed
  * @retval -ETIMEDOUT accepted, but it did not read back as set in time
  * @retval -EOPNOTSUPP the driver does not have it
- * @retval -EINVAL a parameter is bad; or the driver refused the value: it then stands in the
- *         error record, too
+ * @retval -EINVAL a parameter is bad; or the driver refused the value: it then stands in
+ *         the error record, too
  * @return other negative numbers are the driver's own
  * @thread{ctx}
  * @since 0.1
@@ -506,25 +509,26 @@ struct vtc_vf_apply_opts {
 /**
  * @brief Give attributes to one or more VFs.
  *
- * One message to the kernel for each attribute (rates share one), in the order trust, MAC, VLAN,
- * spoof check, rates, link state, RSS query, GUIDs, because the kernel applies part of a
- * larger message and does not say which part failed. Then everything is read back, until it is
- * as asked or the time is up.
+ * One message to the kernel for each attribute (rates share one), in the order trust,
+ * MAC, VLAN, spoof check, rates, link state, RSS query, GUIDs, because the kernel applies
+ * part of a larger message and does not say which part failed. Then everything is read
+ * back, until it is as asked or the time is up.
  *
- * All or nothing: if one attribute fails, what was set before is put back, last one first, and
- * the first failure is returned; each result tells the rest. If putting back fails too, the
- * record says so. With #VTC_VF_APPLY_F_BEST_EFFORT nothing is put back.
+ * All or nothing: if one attribute fails, what was set before is put back, last one
+ * first, and the first failure is returned; each result tells the rest. If putting back
+ * fails too, the record says so. With #VTC_VF_APPLY_F_BEST_EFFORT nothing is put back.
  *
  * The address that the VF's own driver uses may follow later or only when it starts
  * anew; it is not waited for.
  *
  * @param[in] pf the handle
- * @param[in,out] configs the configurations, each for another VF of @p pf; they get the results
+ * @param[in,out] configs the configurations, each for another VF of @p pf; they get the
+ *         results
  * @param[in] count how many, 0 to 65535
  * @param[in] opts options, NULL for the defaults
  * @retval 0 all set (or, in a dry run, nothing known stands against it)
- * @retval -EINVAL a parameter is NULL, a flag unknown, two configurations are for the same VF,
- *         a guaranteed rate is above its limit, or the driver refused a value
+ * @retval -EINVAL a parameter is NULL, a flag unknown, two configurations are for the
+ *         same VF, a guaranteed rate is above its limit, or the driver refused a value
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -ERANGE a VF does not exist
  * @retval -ENODEV the PF vanished, or has no network interface here

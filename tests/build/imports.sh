@@ -13,7 +13,7 @@ exit|_exit|_Exit|quick_exit|abort|__assert_fail|__assert|raise|kill|atexit|on_ex
 setjmp|_setjmp|__sigsetjmp|sigsetjmp|longjmp|_longjmp|siglongjmp|__longjmp_chk
 printf|vprintf|fprintf|vfprintf|puts|fputs|putchar|putc|fputc|fwrite|perror|psignal|err|errx|warn|warnx
 __printf_chk|__vprintf_chk|__fprintf_chk|__vfprintf_chk|syslog|vsyslog|__syslog_chk|stdout|stderr|stdin
-signal|sigaction|sigprocmask|pthread_sigmask|alarm|setitimer
+signal|sigaction|sigprocmask|alarm|setitimer
 getenv|secure_getenv|setenv|putenv|unsetenv|environ|setlocale
 pthread_create|thrd_create|fork|vfork|clone|system|popen|execve|execv|execvp|posix_spawn|posix_spawnp
 strtok|strerror|gmtime|localtime|readdir_r|gets

@@ -71,9 +71,8 @@ struct vtc_ctx_opts {
 	void *clock_data;	/**< Passed to @ref clock. */
 	vtc_log_fn log;		/**< NULL: no log. */
 	void *log_data;		/**< Passed to @ref log. */
-	uint32_t
-		log_level; /**< Highest level to pass to @ref log; 0: #VTC_LOG_WARNING. */
-	uint32_t reserved; /**< Must be 0. */
+	uint32_t log_level;	/**< Highest level to log; 0: #VTC_LOG_WARNING. */
+	uint32_t reserved;	/**< Must be 0. */
 };
 
 /** Initialiser for struct vtc_ctx_opts. */

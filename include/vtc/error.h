@@ -53,8 +53,7 @@ enum vtc_error_origin {
 	VTC_ERROR_ORIGIN_PCI = 4,     /**< libpci. */
 	VTC_ERROR_ORIGIN_SYSTEM = 5,  /**< Another system call. */
 	VTC_ERROR_ORIGIN_DEVICE = 6,  /**< Accepted, but then not done as asked. */
-	VTC_ERROR_ORIGIN_LIBRARY =
-		7, /**< A rule of libvtc itself, such as a safety catch. */
+	VTC_ERROR_ORIGIN_LIBRARY = 7, /**< A rule of libvtc, such as a safety catch. */
 };
 
 /** The error record of a context. It belongs to the context. */

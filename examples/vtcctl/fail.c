@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Saying what went wrong: libvtc's error record, or what is wrong with the command line. */
+#include "fail.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "help.h"
+#include "json.h"
+
+_Noreturn void fail_memory(void)
+{
+	fputs("vtcctl: out of memory\n", stderr);
+	exit(EXIT_FAILED);
+}
+
+int fail_exit_code(int code)
+{
+	switch (code) {
+	case 0:
+		return EXIT_DONE;
+	case -ENODEV:
+		return EXIT_NO_DEVICE;
+	case -EPERM:
+	case -EACCES:
+		return EXIT_NOT_PERMITTED;
+	case -EBUSY:
+		return EXIT_BUSY;
+	case -ETIMEDOUT:
+		return EXIT_TIMED_OUT;
+	case -EOPNOTSUPP:
+		return EXIT_NOT_SUPPORTED;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+static const char *origin_name(enum vtc_error_origin origin)
+{
+	static const char *const names[] = {
+		[VTC_ERROR_ORIGIN_NONE] = "none",
+		[VTC_ERROR_ORIGIN_ARG] = "arg",
+		[VTC_ERROR_ORIGIN_SYSFS] = "sysfs",
+		[VTC_ERROR_ORIGIN_NETLINK] = "netlink",
+		[VTC_ERROR_ORIGIN_PCI] = "pci",
+		[VTC_ERROR_ORIGIN_SYSTEM] = "system",
+		[VTC_ERROR_ORIGIN_DEVICE] = "device",
+		[VTC_ERROR_ORIGIN_LIBRARY] = "library",
+	};
+
+	if ((size_t)origin >= sizeof(names) / sizeof(names[0]))
+		return "system";
+	return names[origin];
+}
+
+static struct json_object *error_json(const char *text, int exit_code)
+{
+	struct json_object *error = json_new();
+
+	json_add_text(error, "error", 1, text);
+	json_add_number(error, "exit_code", 1, (uint64_t)exit_code);
+	return error;
+}
+
+int fail_usage(const struct tool *tool, const char *format, ...)
+{
+	struct json_object *error;
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0)
+		fail_memory();
+	if (tool->settings.json) {
+		error = error_json(text, EXIT_USAGE);
+		if (tool->command)
+			json_add_text(error, "command", 1, tool->command->name);
+		json_print(stderr, error);
+	} else {
+		fputs("vtcctl: ", stderr);
+		if (tool->command)
+			fprintf(stderr, "%s: ", tool->command->name);
+		json_print_clean(stderr, text);
+		fputc('\n', stderr);
+		help_usage(stderr, tool->command);
+	}
+	free(text);
+	return EXIT_USAGE;
+}
+
+int fail_unknown(const struct tool *tool, const char *what, const char *typed,
+		 const char *meant)
+{
+	if (!meant)
+		return fail_usage(tool, "unknown %s '%s'", what, typed);
+	return fail_usage(tool, "unknown %s '%s'; did you mean '%s'?", what, typed,
+			  meant);
+}
+
+char *fail_record_text(const struct tool *tool)
+{
+	const struct vtc_error *record = vtc_ctx_last_error(tool->ctx);
+	int len = vtc_error_format(record, NULL, 0);
+	char *text = len < 0 ? NULL : malloc((size_t)len + 1);
+
+	if (!text)
+		fail_memory();
+	vtc_error_format(record, text, (size_t)len + 1);
+	return text;
+}
+
+static void record_json(const struct vtc_error *record, struct json_object *error)
+{
+	json_add_number(error, "errno", 1, (uint64_t)-vtc_error_get_code(record));
+	json_add_text(error, "origin", 1, origin_name(vtc_error_get_origin(record)));
+	json_add_text(error, "operation", 1, vtc_error_get_operation(record));
+	json_add_text(error, "subject", 1, vtc_error_get_subject(record));
+	json_add_text(error, "message", 1, vtc_error_get_message(record));
+	json_add_text(error, "hint", 1, vtc_error_get_hint(record));
+}
+
+int fail_vtc(const struct tool *tool, int code)
+{
+	struct json_object *error;
+	char *text = fail_record_text(tool);
+
+	if (tool->settings.json) {
+		error = error_json(text, fail_exit_code(code));
+		record_json(vtc_ctx_last_error(tool->ctx), error);
+		json_print(stderr, error);
+	} else {
+		fputs("vtcctl: ", stderr);
+		json_print_clean(stderr, text);
+		fputc('\n', stderr);
+	}
+	free(text);
+	return fail_exit_code(code);
+}
+
+int fail_plain(const struct tool *tool, int code, const char *what)
+{
+	struct json_object *error;
+	char *text;
+
+	if (!tool->settings.json) {
+		fprintf(stderr, "vtcctl: %s: %s\n", what, strerror(-code));
+		return fail_exit_code(code);
+	}
+	if (asprintf(&text, "%s: %s", what, strerror(-code)) < 0)
+		fail_memory();
+	error = error_json(text, fail_exit_code(code));
+	json_add_number(error, "errno", 1, (uint64_t)-code);
+	json_print(stderr, error);
+	free(text);
+	return fail_exit_code(code);
+}

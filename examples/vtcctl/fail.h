@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Saying what went wrong, on stderr: one line for a person, or with --json one object. */
+#ifndef VTCCTL_FAIL_H
+#define VTCCTL_FAIL_H
+
+#include "vtcctl.h"
+
+/* The command line is wrong. Returns EXIT_USAGE. */
+int fail_usage(const struct tool *tool, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The same, with a word that may have been meant; it may be NULL. */
+int fail_unknown(const struct tool *tool, const char *what, const char *typed,
+		 const char *meant);
+
+/* A call of libvtc failed with code: its error record is said. Returns the exit code. */
+int fail_vtc(const struct tool *tool, int code);
+
+/* Something else failed with the negative errno number code. Returns the exit code. */
+int fail_plain(const struct tool *tool, int code, const char *what);
+
+/* The exit code for a negative errno number. */
+int fail_exit_code(int code);
+
+/* The error record of the context as one line; free() it. */
+char *fail_record_text(const struct tool *tool);
+
+/* Memory is out: say so and leave, there is nothing to undo. */
+_Noreturn void fail_memory(void);
+
+#endif

@@ -116,6 +116,13 @@ static int still_stuck(struct vtc_ctx *ctx, const char *full)
 	return found;
 }
 
+int vtc__sysfs_is_stuck(struct vtc_ctx *ctx, const char *path)
+{
+	char full[VTC__PATH_MAX];
+
+	return full_path(ctx, path, full) == 0 && still_stuck(ctx, full);
+}
+
 void vtc__sysfs_forget_stuck(struct vtc_ctx *ctx)
 {
 	while (ctx->stuck) {

@@ -38,6 +38,9 @@ int vtc__sysfs_write(struct vtc_ctx *ctx, const char *path, const char *text);
 int vtc__sysfs_write_slow(struct vtc_ctx *ctx, const char *path, const char *text,
 			  uint64_t deadline_ns);
 
+/* Whether a slow write of this context to the path still goes on; reading it may block, too. */
+int vtc__sysfs_is_stuck(struct vtc_ctx *ctx, const char *path);
+
 /* Close the descriptors of slow writes; those that go on are left to end by themselves. */
 void vtc__sysfs_forget_stuck(struct vtc_ctx *ctx);
 

@@ -71,12 +71,12 @@ static void print_options(const struct option *options)
 {
 	for (size_t i = 0; options && options[i].name; i++) {
 		const struct option *o = &options[i];
-		char letter[5] = "    ";
+		char letter[5] = "    ", name[48];
 
 		if (o->letter)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-		printf("  %s--%s%s%-*s  %s\n", letter, o->name, o->value ? " " : "",
-		       26 - (int)strlen(o->name), o->value ? o->value : "", o->help);
+		snprintf(name, sizeof(name), "%s %s", o->name, o->value ? o->value : "");
+		printf("  %s--%-30s %s\n", letter, name, o->help);
 	}
 }
 

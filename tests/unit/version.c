@@ -2,10 +2,10 @@
 /*
  * The running library reports the version that its header announces.
  */
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <vtc/vtc.h>
+
+#include "vtct.h"
 
 START_TEST(number_orders_versions)
 {
@@ -28,17 +28,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("version");
-	TCase *tcase = tcase_create("version");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	tcase_add_test(tcase, number_orders_versions);
-	tcase_add_test(tcase, text_is_the_number);
-	suite_add_tcase(suite, tcase);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return vtct_main(
+		vtct_suite("version", number_orders_versions, text_is_the_number, NULL),
+		NULL);
 }

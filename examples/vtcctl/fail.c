@@ -125,14 +125,10 @@ static void record_json(const struct vtc_error *record, struct json_object *erro
 	json_add_text(error, "hint", 1, vtc_error_get_hint(record));
 }
 
-int fail_vtc(const struct tool *tool, int code)
+/* Print an error, as text or as the object if there is one; both are freed. */
+static int say(int code, char *text, struct json_object *error)
 {
-	struct json_object *error;
-	char *text = fail_record_text(tool);
-
-	if (tool->settings.json) {
-		error = error_json(text, fail_exit_code(code));
-		record_json(vtc_ctx_last_error(tool->ctx), error);
+	if (error) {
 		json_print(stderr, error);
 	} else {
 		fputs("vtcctl: ", stderr);
@@ -143,20 +139,34 @@ int fail_vtc(const struct tool *tool, int code)
 	return fail_exit_code(code);
 }
 
-int fail_plain(const struct tool *tool, int code, const char *what)
+int fail_vtc(const struct tool *tool, int code)
 {
-	struct json_object *error;
+	struct json_object *error = NULL;
+	char *text = fail_record_text(tool);
+
+	if (tool->settings.json) {
+		error = error_json(text, fail_exit_code(code));
+		record_json(vtc_ctx_last_error(tool->ctx), error);
+	}
+	return say(code, text, error);
+}
+
+int fail_plain(const struct tool *tool, int code, const char *operation,
+	       const char *subject, const char *hint)
+{
+	struct json_object *error = NULL;
 	char *text;
 
-	if (!tool->settings.json) {
-		fprintf(stderr, "vtcctl: %s: %s\n", what, strerror(-code));
-		return fail_exit_code(code);
-	}
-	if (asprintf(&text, "%s: %s", what, strerror(-code)) < 0)
+	if (asprintf(&text, "%s%s%s: %s%s%s", operation, subject ? " " : "",
+		     subject ? subject : "", strerror(-code), hint ? "; " : "",
+		     hint ? hint : "") < 0)
 		fail_memory();
-	error = error_json(text, fail_exit_code(code));
-	json_add_number(error, "errno", 1, (uint64_t)-code);
-	json_print(stderr, error);
-	free(text);
-	return fail_exit_code(code);
+	if (tool->settings.json) {
+		error = error_json(text, fail_exit_code(code));
+		json_add_number(error, "errno", 1, (uint64_t)-code);
+		json_add_text(error, "operation", 1, operation);
+		json_add_text(error, "subject", subject != NULL, subject);
+		json_add_text(error, "hint", hint != NULL, hint);
+	}
+	return say(code, text, error);
 }

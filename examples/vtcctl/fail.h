@@ -16,8 +16,12 @@ int fail_unknown(const struct tool *tool, const char *what, const char *typed,
 /* A call of libvtc failed with code: its error record is said. Returns the exit code. */
 int fail_vtc(const struct tool *tool, int code);
 
-/* Something else failed with the negative errno number code. Returns the exit code. */
-int fail_plain(const struct tool *tool, int code, const char *what);
+/*
+ * Something failed with the negative errno number code, and libvtc keeps no record of it. subject and
+ * hint may be NULL. Returns the exit code.
+ */
+int fail_plain(const struct tool *tool, int code, const char *operation,
+	       const char *subject, const char *hint);
 
 /* The exit code for a negative errno number. */
 int fail_exit_code(int code);

@@ -36,7 +36,7 @@ static int open_ctx(struct tool *tool)
 		return fail_usage(
 			tool, "--sysfs and --state-dir take absolute paths of at most "
 			      "255 bytes");
-	return r < 0 ? fail_plain(tool, r, "start libvtc") : 0;
+	return r < 0 ? fail_plain(tool, r, "start libvtc", NULL, NULL) : 0;
 }
 
 static int run_command(struct tool *tool)
@@ -64,6 +64,7 @@ int main(int argc, char **argv)
 	/* What could not be written was not said: a full disk is a failure. */
 	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return fail_plain(&tool, errno ? -errno : -EIO, "write the output");
+		return fail_plain(&tool, errno ? -errno : -EIO, "write the output", NULL,
+				  NULL);
 	return code;
 }

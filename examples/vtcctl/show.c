@@ -130,7 +130,8 @@ static int show(struct tool *tool, const struct vtc_inventory *inventory)
 	int r = vtc_inventory_find(inventory, tool->args[0], &nic);
 
 	if (r < 0)
-		return fail_vtc(tool, r);
+		return fail_plain(tool, r, "find", tool->args[0],
+				  "vtcctl list shows what there is");
 	json = nic_json(nic, true);
 	if (vtc_nic_get_kind(nic) != VTC_NIC_PLAIN)
 		add_vfs(tool, json, nic);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vtcctl vf show: the attributes of VFs. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "fail.h"
@@ -11,6 +12,10 @@ static int show(struct tool *tool, const struct index_set *set)
 	struct json_object *list;
 	int r = vf_list_json(tool, tool->args[0], set, &list);
 
+	if (r == -ERANGE)
+		return fail_plain(
+			tool, r, "show VF", tool->args[1],
+			"the PF has fewer VFs: leave the number out to see all");
 	if (r < 0)
 		return fail_vtc(tool, r);
 	if (tool->settings.json) {

@@ -107,7 +107,7 @@ static int time_is_up(const struct watch *watch)
 {
 	if (watch->tool->settings.count == 0)
 		return EXIT_DONE;
-	return fail_plain(watch->tool, -ETIMEDOUT, "wait for events");
+	return fail_plain(watch->tool, -ETIMEDOUT, "wait for events", NULL, NULL);
 }
 
 static int loop(struct watch *watch)
@@ -120,7 +120,8 @@ static int loop(struct watch *watch)
 		if (r == 0)
 			return time_is_up(watch);
 		if (r < 0 && errno != EINTR)
-			return fail_plain(watch->tool, -errno, "wait for events");
+			return fail_plain(watch->tool, -errno, "wait for events", NULL,
+					  NULL);
 		r = vtc_monitor_dispatch(watch->monitor);
 		if (r < 0)
 			return fail_vtc(watch->tool, r);

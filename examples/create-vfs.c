@@ -2,8 +2,8 @@
 /*
  * cc create-vfs.c $(pkg-config --cflags --libs vtc)
  *
- * Create two VFs, give each an address and a VLAN, print what they have, and take them away again:
- * the whole way there and back. Without --yes it only says what it would do.
+ * Create two VFs, give each an address and a VLAN, print what they have, and take them
+ * away again: the whole way there and back. Without --yes it only says what it would do.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -77,13 +77,17 @@ static int show(struct vtc_pf *pf)
 	return 0;
 }
 
-/* Only VFs that this program created are destroyed: without VTC_PF_F_DESTROY others are safe. */
+/*
+ * Only VFs that this program created are destroyed: without VTC_PF_F_DESTROY others are
+ * safe.
+ */
 static int there_and_back(struct vtc_pf *pf, int yes)
 {
 	struct vtc_pf_num_vfs_opts opts = VTC_PF_NUM_VFS_OPTS_INIT;
 	int r, undone;
 
-	opts.down = VTC_PF_DOWN_IGNORE; /* to switch the PF on would be one more thing to undo */
+	/* To switch the PF on would be one more thing to undo. */
+	opts.down = VTC_PF_DOWN_IGNORE;
 	opts.flags = yes ? 0 : VTC_PF_F_DRY_RUN;
 	r = vtc_pf_set_num_vfs(pf, VF_COUNT, &opts);
 	if (r < 0 || !yes)

@@ -2,8 +2,8 @@
 /*
  * cc explain-error.c $(pkg-config --cflags --libs vtc)
  *
- * Provoke some errors, harmless ones, and print every field of the error record: the number is
- * for the program, the rest for the person who has to mend things.
+ * Provoke some errors, harmless ones, and print every field of the error record: the
+ * number is for the program, the rest for the person who has to mend things.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static const char *origin_name(enum vtc_error_origin origin)
 	case VTC_ERROR_ORIGIN_LIBRARY:
 		return "a rule of libvtc";
 	default:
-		return "the system"; /* also for values that are newer than this program */
+		return "the system"; /* also for values newer than this program */
 	}
 }
 

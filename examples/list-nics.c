@@ -2,8 +2,8 @@
 /*
  * cc list-nics.c $(pkg-config --cflags --libs vtc)
  *
- * Print the network functions of this machine: what each is, who uses it, and for a VF which PF
- * it belongs to. Changes nothing and needs no rights.
+ * Print the network functions of this machine: what each is, who uses it, and for a VF
+ * which PF it belongs to. Changes nothing and needs no rights.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,9 @@
 
 #include <vtc/nic.h>
 
-/* A getter says 1: known, 0: there is none, or -ENODATA: unknown. Keep the three apart. */
+/*
+ * A getter says 1: known, 0: there is none, or -ENODATA: unknown. Keep the three apart.
+ */
 static const char *text_or(int known, const char *text)
 {
 	if (known == 1)

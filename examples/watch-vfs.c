@@ -2,8 +2,9 @@
 /*
  * cc watch-vfs.c $(pkg-config --cflags --libs vtc)
  *
- * Events of VFs in an event loop of one's own: epoll waits for libvtc's file descriptor beside a
- * timer and signals, and libvtc never waits itself. Ends by itself after the given seconds.
+ * Events of VFs in an event loop of one's own: epoll waits for libvtc's file descriptor
+ * beside a timer and signals, and libvtc never waits itself. Ends by itself after the
+ * given seconds.
  */
 #include <errno.h>
 #include <signal.h>
@@ -65,7 +66,10 @@ static int add_fd(int epoll_fd, int fd)
 	return fd < 0 ? -1 : epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* The monitor's descriptor stays readable while there is more, so level-triggered epoll fits. */
+/*
+ * The monitor's descriptor stays readable while there is more, so level-triggered epoll
+ * fits.
+ */
 static int loop(int epoll_fd, struct vtc_monitor *monitor)
 {
 	struct epoll_event event;

@@ -18,12 +18,15 @@ struct index_set {
 };
 
 /*
- * Fill in tool. The words are sorted in place: parameters move to the front. Returns 0 or an exit
- * code; what is wrong has then been said.
+ * Fill in tool. The words are sorted in place: parameters move to the front. Returns 0 or
+ * an exit code; what is wrong has then been said.
  */
 int args_parse(struct tool *tool, int argc, char **argv);
 
-/* Whether as many parameters were given as the command takes: 0 or an exit code, as above. */
+/*
+ * Whether as many parameters were given as the command takes: 0 or an exit code, as
+ * above.
+ */
 int args_check(const struct tool *tool);
 
 /* Read a whole number. False: it is none, or above max. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Saying what went wrong: libvtc's error record, or what is wrong with the command line. */
+/*
+ * Saying what went wrong: libvtc's error record, or what is wrong with the command line.
+ */
 #include "fail.h"
 
 #include <errno.h>
@@ -103,6 +105,36 @@ int fail_unknown(const struct tool *tool, const char *what, const char *typed,
 			  meant);
 }
 
+/*
+ * libvtc's hints name its flags; here they are options. A longer name goes before its
+ * beginning.
+ */
+static const struct {
+	const char *flag;
+	const char *option; /* not longer than the flag */
+} options_of_flags[] = {
+	{ "VTC_PF_F_DESTROY_IN_USE", "--destroy-in-use" },
+	{ "VTC_PF_F_DESTROY", "--destroy" },
+	{ "VTC_PF_DOWN_FAIL", "--if-down fail" },
+};
+
+static void name_options(char *text)
+{
+	for (size_t i = 0; i < sizeof(options_of_flags) / sizeof(options_of_flags[0]);
+	     i++) {
+		const char *flag = options_of_flags[i].flag;
+		const char *option = options_of_flags[i].option;
+		size_t len = strlen(option);
+		char *at;
+
+		while ((at = strstr(text, flag))) {
+			memcpy(at, option, len);
+			memmove(at + len, at + strlen(flag),
+				strlen(at + strlen(flag)) + 1);
+		}
+	}
+}
+
 char *fail_record_text(const struct tool *tool)
 {
 	const struct vtc_error *record = vtc_ctx_last_error(tool->ctx);
@@ -112,17 +144,24 @@ char *fail_record_text(const struct tool *tool)
 	if (!text)
 		fail_memory();
 	vtc_error_format(record, text, (size_t)len + 1);
+	name_options(text);
 	return text;
 }
 
 static void record_json(const struct vtc_error *record, struct json_object *error)
 {
+	char *hint = strdup(vtc_error_get_hint(record));
+
+	if (!hint)
+		fail_memory();
+	name_options(hint);
 	json_add_number(error, "errno", 1, (uint64_t)-vtc_error_get_code(record));
 	json_add_text(error, "origin", 1, origin_name(vtc_error_get_origin(record)));
 	json_add_text(error, "operation", 1, vtc_error_get_operation(record));
 	json_add_text(error, "subject", 1, vtc_error_get_subject(record));
 	json_add_text(error, "message", 1, vtc_error_get_message(record));
-	json_add_text(error, "hint", 1, vtc_error_get_hint(record));
+	json_add_text(error, "hint", 1, hint);
+	free(hint);
 }
 
 /* Print an error, as text or as the object if there is one; both are freed. */

@@ -17,8 +17,8 @@ int fail_unknown(const struct tool *tool, const char *what, const char *typed,
 int fail_vtc(const struct tool *tool, int code);
 
 /*
- * Something failed with the negative errno number code, and libvtc keeps no record of it. subject and
- * hint may be NULL. Returns the exit code.
+ * Something failed with the negative errno number code, and libvtc keeps no record of it.
+ * subject and hint may be NULL. Returns the exit code.
  */
 int fail_plain(const struct tool *tool, int code, const char *operation,
 	       const char *subject, const char *hint);

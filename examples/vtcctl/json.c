@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Building and printing JSON. Names from the kernel can hold any byte: what is no UTF-8 goes. */
+/*
+ * Building and printing JSON. Names from the kernel can hold any byte: what is no UTF-8
+ * goes.
+ */
 #include "json.h"
 
 #include <stdbool.h>
@@ -15,7 +18,9 @@ static struct json_object *must(struct json_object *object)
 	return object;
 }
 
-/* Length of the UTF-8 sequence at text; 0: there is none, or it is a control character. */
+/*
+ * Length of the UTF-8 sequence at text; 0: there is none, or it is a control character.
+ */
 static size_t sequence(const unsigned char *text)
 {
 	size_t len = 1;

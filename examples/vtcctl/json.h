@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Building and printing JSON, by json-c. A property of a device goes in by its tri-state: value,
- * unset (the field is left out), unknown (the field is null).
+ * Building and printing JSON, by json-c. A property of a device goes in by its tri-state:
+ * value, unset (the field is left out), unknown (the field is null).
  */
 #ifndef VTCCTL_JSON_H
 #define VTCCTL_JSON_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vtcctl: show network functions, and create and configure virtual functions. It uses nothing but
- * the public interface of libvtc, so it is also the largest example of it.
+ * vtcctl: show network functions, and create and configure virtual functions. It uses
+ * nothing but the public interface of libvtc, so it is also the largest example of it.
  */
 #include <errno.h>
 #include <stdio.h>

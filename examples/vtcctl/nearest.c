@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Edit distance between two words: letters added, dropped, changed, or swapped with the next. */
+/*
+ * Edit distance between two words: letters added, dropped, changed, or swapped with the
+ * next.
+ */
 #include "nearest.h"
 
 #include <string.h>

@@ -45,7 +45,10 @@ static const struct column netdev_columns[] = {
 	{ .heading = NULL },
 };
 
-/* The VFs of a PF, or the one VF; what cannot be read is null, and the reason stands beside. */
+/*
+ * The VFs of a PF, or the one VF; what cannot be read is null, and the reason stands
+ * beside.
+ */
 static void add_vfs(struct tool *tool, struct json_object *to, const struct vtc_nic *nic)
 {
 	bool is_vf = vtc_nic_get_kind(nic) == VTC_NIC_VF;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readable output, made from the same JSON that --json prints, so that the two cannot disagree:
- * '-' stands for a field that is not there (unset), '?' for null (unknown).
+ * Readable output, made from the same JSON that --json prints, so that the two cannot
+ * disagree: '-' stands for a field that is not there (unset), '?' for null (unknown).
  */
 #ifndef VTCCTL_TABLE_H
 #define VTCCTL_TABLE_H

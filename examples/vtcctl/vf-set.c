@@ -66,7 +66,7 @@ static const char *result_word(const struct tool *tool, int code, int result)
 	case 0:
 		return "set";
 	case -ECANCELED:
-		return "undone";
+		return "canceled";
 	case -ENODATA:
 		return "not-tried";
 	case -ETIMEDOUT:

@@ -10,8 +10,8 @@
 #include "args.h"
 
 /*
- * Read VFs of a PF: those of the set, or all if it is NULL. A number that the PF does not have
- * is -ERANGE. Returns 0 or what libvtc returned; the error record then tells why.
+ * Read VFs of a PF: those of the set, or all if it is NULL. A number that the PF does not
+ * have is -ERANGE. Returns 0 or what libvtc returned; the error record then tells why.
  */
 int vf_list_json(struct tool *tool, const char *pf_name, const struct index_set *set,
 		 struct json_object **ret_list);

@@ -41,7 +41,9 @@ static const char *choice_name(const struct choice *choices, uint32_t value)
 	return choices->name ? choices->name : "unknown";
 }
 
-/* There is a word whenever this is called: the caller of .set looked, or next_is() did. */
+/*
+ * There is a word whenever this is called: the caller of .set looked, or next_is() did.
+ */
 static const char *take(struct words *words)
 {
 	words->left--;
@@ -336,7 +338,10 @@ int vfattr_read(const struct tool *tool, struct words words, struct vtc_vf_confi
 
 void vfattr_json(struct json_object *to, const struct vtc_vf *vf)
 {
-	/* For a NULL the getters answer that they know nothing, which is what is meant here. */
+	/*
+	 * For a NULL the getters answer that they know nothing, which is what is meant
+	 * here.
+	 */
 	for (unsigned int i = 0; i < VTC_VF_ATTR_COUNT; i++)
 		attributes[i].add(to, vf);
 }

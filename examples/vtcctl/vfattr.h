@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The attributes of a VF: one table for reading words into a configuration, and for JSON. */
+/*
+ * The attributes of a VF: one table for reading words into a configuration, and for JSON.
+ */
 #ifndef VTCCTL_VFATTR_H
 #define VTCCTL_VFATTR_H
 
@@ -16,8 +18,8 @@ struct words {
 };
 
 /*
- * Read all words as attributes with values into a configuration. Returns 0 or an exit code; what
- * is wrong has then been said.
+ * Read all words as attributes with values into a configuration. Returns 0 or an exit
+ * code; what is wrong has then been said.
  */
 int vfattr_read(const struct tool *tool, struct words words, struct vtc_vf_config *config,
 		uint32_t *ret_asked);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of vtcctl share: the settings that options fill in, and what a command is. One
- * table of commands and options serves the parser, the help and the suggestions.
+ * What the files of vtcctl share: the settings that options fill in, and what a command
+ * is. One table of commands and options serves the parser, the help and the suggestions.
  */
 #ifndef VTCCTL_H
 #define VTCCTL_H

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The completion of vtcctl for bash offers what fits, and knows no other words than vtcctl itself.
+
+. "$top_srcdir"/tests/build/tap.sh
+. "$top_srcdir"/tests/lib/sysfs-tree.sh
+
+vtcctl=$top_builddir/examples/vtcctl
+[ -x "$vtcctl"/vtcctl ] || skip_all "vtcctl is not built"
+bash=$(command -v bash) || skip_all "bash not found"
+sysfs_tree "$scratch"/sysfs
+PATH=$vtcctl:$PATH
+
+# candidates LINE [WORDBREAKS]: what is offered with the cursor at the end of the line, in order.
+candidates() {
+	LINE=$1 BREAKS=${2-' :='} "$bash" --norc -c '
+	. "$top_srcdir"/examples/vtcctl/vtcctl.bash-completion
+	COMP_LINE=$LINE COMP_POINT=${#LINE} COMP_WORDBREAKS=$BREAKS
+	_vtcctl
+	printf "%s\n" "${COMPREPLY[@]}"' | sort | paste -sd ' '
+}
+
+# offers NAME LINE WORDS
+offers() {
+	offered=$(candidates "$2")
+	fault=
+	[ "$offered" = "$3" ] || fault="'$2' offers '$offered', not '$3'"
+	verdict "$1" "$fault"
+}
+
+sysfs="vtcctl --sysfs $scratch/sysfs"
+
+offers "commands" "vtcctl " "list show vf watch"
+offers "a command that was begun" "vtcctl sh" "show"
+offers "commands of a group" "vtcctl vf " "create remove set show"
+offers "all devices" "$sysfs show " "0000:04:00.0 0000:3b:00.0 0000:3b:10.0 0000:3b:10.2 eth7"
+offers "PFs only" "$sysfs vf create " "0000:3b:00.0 eth7"
+offers "an interface that was begun" "$sysfs vf set e" "eth7"
+offers "of an address only what follows the last colon" "$sysfs show 0000:3b:1" "10.0 10.2"
+verdict "the whole address where colons do not cut" \
+	"$([ "$(candidates "$sysfs show 0000:04" " ")" = 0000:04:00.0 ] || candidates "$sysfs show 0000:04" " ")"
+offers "no device for a number" "$sysfs vf create eth7 " ""
+offers "attributes" "vtcctl vf set eth7 0 m" "mac max-rate min-rate"
+offers "values of a switch" "vtcctl vf set eth7 0 trust " "default off on"
+offers "values of the link state" "vtcctl vf set eth7 0 link-state " "auto default disable enable"
+offers "what refines a VLAN" "vtcctl vf set eth7 0 vlan 5 q" "qos"
+offers "VLAN protocols" "vtcctl vf set eth7 0 vlan 5 qos 3 proto " "802.1ad 802.1q"
+offers "levels to wait for" "vtcctl vf create eth7 2 --wait " "driver linked netdev none"
+offers "options of a command" "vtcctl vf remove eth7 --d" "--destroy-in-use --dry-run"
+offers "options of every command" "vtcctl list --s" "--state-dir --sysfs"
+offers "directories" "vtcctl --sysfs $scratch/sy" "$scratch/sysfs"
+
+# words OPTION... : the options, or the attributes, that the help of a command names.
+options_of() {
+	vtcctl "$@" --help | sed -n 's/^  .*--\([a-z-]*\).*/--\1/p' | sort | paste -sd ' '
+}
+for command in list show "vf create" "vf set" "vf show" "vf remove" watch; do
+	offers "the options of $command are those of its help" "vtcctl $command --" "$(options_of $command)"
+done
+offers "attributes are those of the help" "vtcctl vf set eth7 0 " \
+	"$(vtcctl vf set --help | sed -n '/^Attributes/,/^$/s/^  \([a-z-]*\) .*/\1/p' | sort | paste -sd ' ')"
+verdict "the help names attributes" "$(vtcctl vf set --help | grep -q '^  trust ' || echo "no trust")"
+finish

@@ -43,8 +43,8 @@ uint64_t vtc__now_ns(struct vtc_ctx *ctx);
 void vtc__sleep_ms(struct vtc_ctx *ctx, unsigned int ms);
 
 /*
- * Lock a name (such as "pf-0000:01:00.0") between processes, in the state directory. Gives a
- * descriptor for vtc__unlock(), or -EAGAIN if another process holds it.
+ * Lock a name (such as "pf-0000:01:00.0") between processes, in the state directory.
+ * Gives a descriptor for vtc__unlock(), or -EAGAIN if another process holds it.
  */
 int vtc__lock(struct vtc_ctx *ctx, const char *name);
 void vtc__unlock(struct vtc_ctx *ctx, int fd);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A write with a deadline, for sysfs files whose store function can sleep uninterruptibly for
- * minutes (sriov_numvfs while a virtual machine holds a VF, a driver that waits for firmware).
+ * A write with a deadline, for sysfs files whose store function can sleep uninterruptibly
+ * for minutes (sriov_numvfs while a virtual machine holds a VF, a driver that waits for
+ * firmware).
  *
- * The write is made by a child process. A thread or an io_uring worker would belong to the
- * caller's process and keep it from ending for as long as the kernel sleeps; and io_uring is
- * switched off on many servers (kernel.io_uring_disabled). The child is invisible to the
- * caller: it sends no SIGCHLD, is not found by wait() without __WALL, blocks all signals, and
- * closes every descriptor but the file's.
+ * The write is made by a child process. A thread or an io_uring worker would belong to
+ * the caller's process and keep it from ending for as long as the kernel sleeps; and
+ * io_uring is switched off on many servers (kernel.io_uring_disabled). The child is
+ * invisible to the caller: it sends no SIGCHLD, is not found by wait() without __WALL,
+ * blocks all signals, and closes every descriptor but the file's.
  */
 #include "sys.h"
 
@@ -137,7 +138,9 @@ int vtc__deadline_write(void *priv, const char *path, const void *data, size_t l
 		return err;
 	}
 
-	/* A write that can be interrupted ends here; one that cannot goes on without us. */
+	/*
+	 * A write that can be interrupted ends here; one that cannot goes on without us.
+	 */
 	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	if (wait_end(pidfd, GRACE_NS)) {
 		vtc__deadline_reap(priv, pidfd);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Netlink connections: see netlink.h. The datagrams go through the kernel seam and not through
- * libnl's sockets, which would turn errno into numbers of their own and drop the extended ack.
+ * Netlink connections: see netlink.h. The datagrams go through the kernel seam and not
+ * through libnl's sockets, which would turn errno into numbers of their own and drop the
+ * extended ack.
  */
 #include "netlink.h"
 
@@ -127,7 +128,9 @@ static ssize_t receive(struct vtc_ctx *ctx, struct vtc__nl *nl, bool peek)
 	return n > (ssize_t)nl->size ? -EPROTO : n;
 }
 
-/* 1: *ret is the message behind *at, which moves on; 0: no more; -EPROTO: a bad length. */
+/*
+ * 1: *ret is the message behind *at, which moves on; 0: no more; -EPROTO: a bad length.
+ */
 static int next_message(const void *data, size_t len, size_t *at,
 			const struct nlmsghdr **ret)
 {

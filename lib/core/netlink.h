@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Netlink: messages (over libnl's nl_msg and nla_*), and connections that keep the kernel's own
- * errno and extended-ack text. libnl's headers stay inside netlink.c and attr.c.
+ * Netlink: messages (over libnl's nl_msg and nla_*), and connections that keep the
+ * kernel's own errno and extended-ack text. libnl's headers stay inside netlink.c and
+ * attr.c.
  */
 #ifndef VTC__NETLINK_H
 #define VTC__NETLINK_H
@@ -39,12 +40,16 @@ void vtc__nlmsg_nest_end(struct vtc__nlmsg *msg, struct nlattr *nest);
  */
 int vtc__nla_parse(const struct nlattr **tb, int max, const void *data, size_t len);
 
-/* The same for what follows a message's family header of the given size, or is in a nest. */
+/*
+ * The same for what follows a message's family header of the given size, or is in a nest.
+ */
 int vtc__nlmsg_parse(const struct nlmsghdr *msg, size_t header, const struct nlattr **tb,
 		     int max);
 int vtc__nla_parse_nested(const struct nlattr *nest, const struct nlattr **tb, int max);
 
-/* First and next attribute of a nest (prev NULL: first); NULL: no more, or a bad length. */
+/*
+ * First and next attribute of a nest (prev NULL: first); NULL: no more, or a bad length.
+ */
 const struct nlattr *vtc__nla_foreach_next(const struct nlattr *nest,
 					   const struct nlattr *prev);
 
@@ -58,7 +63,9 @@ int vtc__nla_u16(const struct nlattr *attr, uint16_t *ret);
 int vtc__nla_u32(const struct nlattr *attr, uint32_t *ret);
 int vtc__nla_u64(const struct nlattr *attr, uint64_t *ret);
 int vtc__nla_str(const struct nlattr *attr, const char **ret);
-/* Copies a struct; a longer attribute is fine (newer kernel), a shorter one is -EPROTO. */
+/*
+ * Copies a struct; a longer attribute is fine (newer kernel), a shorter one is -EPROTO.
+ */
 int vtc__nla_struct(const struct nlattr *attr, void *ret, size_t size);
 
 /* ---- Connections (netlink.c) ---- */
@@ -79,11 +86,11 @@ int vtc__nl_genl(struct vtc_ctx *ctx, struct vtc__nl **ret_nl);
 typedef int (*vtc__nl_fn)(void *arg, const struct nlmsghdr *msg);
 
 /*
- * Send a request and take its whole answer: the messages go to fn (NULL: none is expected),
- * the result is the kernel's own -errno, or 0. NLM_F_REQUEST and NLM_F_ACK are added. Messages
- * of other senders and of earlier requests are skipped. Further results: -ETIMEDOUT
- * (no answer within 10 s), -EAGAIN (a dump was changed under way: begin anew), -ENOBUFS (the
- * answer was lost), -EPROTO (an answer that makes no sense).
+ * Send a request and take its whole answer: the messages go to fn (NULL: none is
+ * expected), the result is the kernel's own -errno, or 0. NLM_F_REQUEST and NLM_F_ACK are
+ * added. Messages of other senders and of earlier requests are skipped. Further results:
+ * -ETIMEDOUT (no answer within 10 s), -EAGAIN (a dump was changed under way: begin anew),
+ * -ENOBUFS (the answer was lost), -EPROTO (an answer that makes no sense).
  */
 int vtc__nl_request(struct vtc_ctx *ctx, struct vtc__nl *nl, struct vtc__nlmsg *msg,
 		    vtc__nl_fn fn, void *arg);
@@ -98,7 +105,10 @@ const char *vtc__nl_message(const struct vtc__nl *nl);
 int vtc__nl_next(struct vtc_ctx *ctx, struct vtc__nl *nl, const void **ret_data,
 		 size_t *ret_len);
 
-/* First and next message in a datagram (prev NULL: first); NULL: no more, or a bad length. */
+/*
+ * First and next message in a datagram (prev NULL: first); NULL: no more, or a bad
+ * length.
+ */
 const struct nlmsghdr *vtc__nlmsg_foreach_next(const void *data, size_t len,
 					       const struct nlmsghdr *prev);
 

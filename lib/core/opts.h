@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * Copy the caller's options to dst, which has size bytes; what the caller's struct does not
- * have becomes zero. opts may be NULL. -EINVAL: shorter than first, the size of the struct
- * in the first release; -E2BIG: longer than ours, and not zero there.
+ * Copy the caller's options to dst, which has size bytes; what the caller's struct does
+ * not have becomes zero. opts may be NULL. -EINVAL: shorter than first, the size of the
+ * struct in the first release; -E2BIG: longer than ours, and not zero there.
  */
 int vtc__opts_load(void *dst, size_t size, size_t first, const void *opts);
 

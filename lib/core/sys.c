@@ -119,7 +119,9 @@ static int kernel_lock(void *priv, const char *dir, const char *name)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	/* flock() belongs to the open file, so it ends with the process whatever happens. */
+	/*
+	 * flock() belongs to the open file, so it ends with the process whatever happens.
+	 */
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		int err = -errno;
 

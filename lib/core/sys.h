@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel seam: every way in which the library touches the outside world is an entry of
- * this table, so that a test can stand in for the kernel and fail any single step. All
+ * The kernel seam: every way in which the library touches the outside world is an entry
+ * of this table, so that a test can stand in for the kernel and fail any single step. All
  * results are 0, a count or -errno; errno itself is never looked at by a caller.
  */
 #ifndef VTC__SYS_H
@@ -23,18 +23,24 @@ struct vtc__sys {
 	int (*list)(void *priv, const char *path, vtc__name_fn fn, void *arg);
 
 	/*
-	 * A write that the kernel may hold for minutes. -ETIMEDOUT: it is still going on if
-	 * *ret_helper is not -1 then. Such a helper polls readable when it is over; reap() ends
-	 * it in any case.
+	 * A write that the kernel may hold for minutes. -ETIMEDOUT: it is still going on
+	 * if *ret_helper is not -1 then. Such a helper polls readable when it is over;
+	 * reap() ends it in any case.
 	 */
 	int (*write_slow)(void *priv, const char *path, const void *data, size_t len,
 			  uint64_t timeout_ns, int *ret_helper);
 	void (*reap)(void *priv, int helper);
 
-	/* Exclusive lock between processes: a descriptor that holds it, -EAGAIN if it is held. */
+	/*
+	 * Exclusive lock between processes: a descriptor that holds it, -EAGAIN if it is
+	 * held.
+	 */
 	int (*lock)(void *priv, const char *dir, const char *name);
 
-	/* Netlink datagrams, never blocking. recv() with size 0 gives the length of the next. */
+	/*
+	 * Netlink datagrams, never blocking. recv() with size 0 gives the length of the
+	 * next.
+	 */
 	int (*nl_open)(void *priv, int protocol);
 	int (*nl_join)(void *priv, int fd, unsigned int group);
 	ssize_t (*nl_send)(void *priv, int fd, const void *data, size_t len);

@@ -141,7 +141,9 @@ int vtc__sysfs_write_slow(struct vtc_ctx *ctx, const char *path, const char *tex
 	struct vtc__stuck *s;
 	int err;
 
-	/* Made before it is needed: when the write is out there, nothing may fail here. */
+	/*
+	 * Made before it is needed: when the write is out there, nothing may fail here.
+	 */
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files below the context's sysfs root. Paths are relative to it ("bus/pci/devices/..."). All
- * functions return bare -errno and leave the error record alone; -ENAMETOOLONG for a path
- * that does not fit.
+ * Files below the context's sysfs root. Paths are relative to it ("bus/pci/devices/...").
+ * All functions return bare -errno and leave the error record alone; -ENAMETOOLONG for a
+ * path that does not fit.
  */
 #ifndef VTC__SYSFS_H
 #define VTC__SYSFS_H
@@ -14,15 +14,17 @@
 #include "ctx.h"
 
 /*
- * Read a text file: without the white space at its end, NUL-terminated. Returns its length.
- * -EOVERFLOW: longer than the buffer; -EPROTO: a NUL inside.
+ * Read a text file: without the white space at its end, NUL-terminated. Returns its
+ * length. -EOVERFLOW: longer than the buffer; -EPROTO: a NUL inside.
  */
 ssize_t vtc__sysfs_read(struct vtc_ctx *ctx, const char *path, char *buf, size_t len);
 
 /* Read a file as it is, up to len bytes. */
 ssize_t vtc__sysfs_read_raw(struct vtc_ctx *ctx, const char *path, void *buf, size_t len);
 
-/* Read one unsigned number, decimal or with 0x; -EPROTO: not exactly that, or above max. */
+/*
+ * Read one unsigned number, decimal or with 0x; -EPROTO: not exactly that, or above max.
+ */
 int vtc__sysfs_read_u64(struct vtc_ctx *ctx, const char *path, uint64_t max,
 			uint64_t *ret);
 
@@ -33,15 +35,21 @@ int vtc__sysfs_write(struct vtc_ctx *ctx, const char *path, const char *text);
 
 /*
  * Write to a file that can hold the writer for minutes. -ETIMEDOUT when the deadline (on
- * vtc__now_ns()) passes; -EBUSY while an earlier slow write to the same path still goes on.
+ * vtc__now_ns()) passes; -EBUSY while an earlier slow write to the same path still goes
+ * on.
  */
 int vtc__sysfs_write_slow(struct vtc_ctx *ctx, const char *path, const char *text,
 			  uint64_t deadline_ns);
 
-/* Whether a slow write of this context to the path still goes on; reading it may block, too. */
+/*
+ * Whether a slow write of this context to the path still goes on; reading it may block,
+ * too.
+ */
 int vtc__sysfs_is_stuck(struct vtc_ctx *ctx, const char *path);
 
-/* Close the descriptors of slow writes; those that go on are left to end by themselves. */
+/*
+ * Close the descriptors of slow writes; those that go on are left to end by themselves.
+ */
 void vtc__sysfs_forget_stuck(struct vtc_ctx *ctx);
 
 /* Last part of what a symbolic link points to. -ENOENT: no such link. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who uses a device: one rule for the inventory and for whoever is about to destroy VFs. */
+/*
+ * Who uses a device: one rule for the inventory and for whoever is about to destroy VFs.
+ */
 #ifndef VTC__NIC_USE_H
 #define VTC__NIC_USE_H
 
@@ -10,8 +12,8 @@
 #include "core/ctx.h"
 
 /*
- * Looks at a device below the sysfs root ("bus/pci/devices/0000:01:10.0", or a link to it such
- * as ".../virtfn0"). -ENODEV: it is gone. Leaves the error record alone.
+ * Looks at a device below the sysfs root ("bus/pci/devices/0000:01:10.0", or a link to it
+ * such as ".../virtfn0"). -ENODEV: it is gone. Leaves the error record alone.
  */
 int vtc__nic_use(struct vtc_ctx *ctx, const char *device_path, enum vtc_nic_use *ret_use);
 

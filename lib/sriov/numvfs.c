@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The number of VFs. Everything that can be checked is checked before the first change; each
- * change that was made is put back if a later one fails.
+ * The number of VFs. Everything that can be checked is checked before the first change;
+ * each change that was made is put back if a later one fails.
  */
 #include <errno.h>
 #include <linux/if.h>
@@ -399,8 +399,8 @@ static int change_autoprobe(struct change *c)
 }
 
 /*
- * Destroying comes before autoprobe, because it is what can get stuck: then little else has
- * been changed.
+ * Destroying comes before autoprobe, because it is what can get stuck: then little else
+ * has been changed.
  */
 static int change(struct change *c)
 {

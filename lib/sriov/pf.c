@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* PF handles: from a name to a bus address, and from there to what the device is today. */
+/*
+ * PF handles: from a name to a bus address, and from there to what the device is today.
+ */
 #include "pf.h"
 
 #include <errno.h>
@@ -231,7 +233,10 @@ int vtc_pf_get_total_vfs(struct vtc_pf *pf, uint32_t *ret_count)
 			  ret_count);
 }
 
-/* Port names of representors tell whose they are: "pf0vf3", "c1pf0sf8". An uplink is "p0". */
+/*
+ * Port names of representors tell whose they are: "pf0vf3", "c1pf0sf8". An uplink is
+ * "p0".
+ */
 static bool is_representor(struct vtc_ctx *ctx, const char *netdev_path)
 {
 	char path[VTC__PATH_MAX], port[64];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Giving attributes to VFs. One step is one message to the kernel, which would apply part of a
- * larger one and not say which part. The list is read once before (old values, and the other
- * one of the two rates) and once after all steps, however many VFs there are.
+ * Giving attributes to VFs. One step is one message to the kernel, which would apply part
+ * of a larger one and not say which part. The list is read once before (old values, and
+ * the other one of the two rates) and once after all steps, however many VFs there are.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +28,10 @@
 
 #define RATES ((1u << VTC_VF_ATTR_MIN_RATE) | (1u << VTC_VF_ATTR_MAX_RATE))
 
-/* What clearing an address sends to drivers that refuse zeros: locally administered, no vendor. */
+/*
+ * What clearing an address sends to drivers that refuse zeros: locally administered, no
+ * vendor.
+ */
 #define MAC_NOBODY 0x020000000000u
 
 struct apply {
@@ -120,7 +123,10 @@ static int put_guid(const struct step *step, struct vtc__nlmsg *msg, uint32_t vf
 	return vtc__nlmsg_put(msg, step->type, &guid, sizeof(guid));
 }
 
-/* Trust comes first: some drivers want it for what follows. The GUIDs cannot share a message. */
+/*
+ * Trust comes first: some drivers want it for what follows. The GUIDs cannot share a
+ * message.
+ */
 static const struct step steps[] = {
 	{ put_pair, "set VF trust", VTC_VF_ATTR_TRUST, IFLA_VF_TRUST,
 	  1u << VTC_VF_ATTR_TRUST },
@@ -250,6 +256,18 @@ static void hint_unsupported(struct apply *a)
 	vtc__err_hint(a->ctx, "the PF's driver %s does not offer this", driver);
 }
 
+static void hint_refused(struct apply *a, uint32_t attrs)
+{
+	if (attrs != RATES)
+		vtc__err_hint(a->ctx, "the driver refuses the value: see the kernel log");
+	else if (has_link(a))
+		vtc__err_hint(a->ctx, "the driver refuses the rates; "
+				      "many guarantee none, and none above the link");
+	else
+		vtc__err_hint(a->ctx, "the PF has no link, and drivers need its speed "
+				      "to limit a rate");
+}
+
 static void hint(struct apply *a, const struct step *step, int code)
 {
 	switch (code) {
@@ -264,13 +282,7 @@ static void hint(struct apply *a, const struct step *step, int code)
 			      "this needs CAP_NET_ADMIN in the PF's network namespace");
 		break;
 	case -EINVAL:
-		vtc__err_hint(a->ctx, "%s",
-			      step->attrs != RATES ? "the driver refuses the value: see "
-						     "the kernel log"
-			      : has_link(a)	   ? "the driver refuses the rates; many "
-						     "guarantee none, and none above the link"
-					    : "the PF has no link, and drivers need its "
-					      "speed to limit a rate");
+		hint_refused(a, step->attrs);
 		break;
 	default:
 		break;
@@ -492,7 +504,9 @@ static void differs_err(struct apply *a, const struct vtc_vf_config *config,
 			 vtc_vf_attr_name(attr), want_text, is_text);
 }
 
-/* 1: all is as asked; 0: not yet. With the last look, what is not goes into the record. */
+/*
+ * 1: all is as asked; 0: not yet. With the last look, what is not goes into the record.
+ */
 static int look(struct apply *a, bool last)
 {
 	struct vtc_vf_list *now;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What to change in a VF: checked when it is noted, so that an apply meets only sane values. */
+/*
+ * What to change in a VF: checked when it is noted, so that an apply meets only sane
+ * values.
+ */
 #include <errno.h>
 #include <stdlib.h>
 

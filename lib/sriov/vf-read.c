@@ -2,10 +2,11 @@
 /*
  * Reading VFs from rtnetlink.
  *
- * Entries are told apart by the VF number that they carry, never by their place, because the
- * kernel leaves out a VF whose driver fails. The list can be longer than the 16 bits of its
- * length can say (above some 330 VFs): the kernel sends it whole, under a length that has
- * wrapped. So its extent is found by walking the entries, and the length is the proof.
+ * Entries are told apart by the VF number that they carry, never by their place, because
+ * the kernel leaves out a VF whose driver fails. The list can be longer than the 16 bits
+ * of its length can say (above some 330 VFs): the kernel sends it whole, under a length
+ * that has wrapped. So its extent is found by walking the entries, and the length is the
+ * proof.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,9 @@
 #define ATTR_HEADER sizeof(struct nlattr)
 #define LIST_MAX    UINT16_MAX
 
-/* The attributes that are {VF number, number}; all ones is the kernel's "not reported". */
+/*
+ * The attributes that are {VF number, number}; all ones is the kernel's "not reported".
+ */
 struct pair {
 	uint32_t vf;
 	uint32_t value;
@@ -68,8 +71,8 @@ static void set_value(struct vtc_vf *vf, enum vtc_vf_attr attr, uint64_t value)
 }
 
 /*
- * Copy the struct of an attribute, all of which begin with the VF's number: 1 if it is there
- * and is about this VF, 0 if it is missing.
+ * Copy the struct of an attribute, all of which begin with the VF's number: 1 if it is
+ * there and is about this VF, 0 if it is missing.
  */
 static int take(const struct nlattr *attr, const struct vtc_vf *vf, void *ret,
 		size_t size)
@@ -263,8 +266,8 @@ static int new_list(struct reader *reader, uint32_t count)
 }
 
 /*
- * By hand as far as the list, where it ends: behind a length that has wrapped, the rest of
- * the message cannot be told from what is inside an entry.
+ * By hand as far as the list, where it ends: behind a length that has wrapped, the rest
+ * of the message cannot be told from what is inside an entry.
  */
 static int take_attributes(struct reader *reader, const char *pos, const char *end)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * VFs inside. Every attribute is one number, so that comparing, clearing and putting back are
- * the same for all: addresses and VLANs are packed, switches are 0 or 1.
+ * VFs inside. Every attribute is one number, so that comparing, clearing and putting back
+ * are the same for all: addresses and VLANs are packed, switches are 0 or 1.
  */
 #ifndef VTC__VF_H
 #define VTC__VF_H
@@ -57,8 +57,8 @@ uint64_t vtc__vf_pack_vlan(uint32_t id, uint32_t qos, uint16_t proto);
 struct vtc_vlan vtc__vf_unpack_vlan(uint64_t value);
 
 /*
- * Ask the kernel for all VFs (vf-read.c): one request, without what sysfs knows about the VFs.
- * Results as documented for vtc_vf_list_new(); leaves the error record alone.
+ * Ask the kernel for all VFs (vf-read.c): one request, without what sysfs knows about the
+ * VFs. Results as documented for vtc_vf_list_new(); leaves the error record alone.
  */
 int vtc__vf_read(struct vtc_pf *pf, uint32_t ifindex, bool stats,
 		 struct vtc_vf_list **ret_list);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waiting for new VFs. The kernel creates the functions before the write returns, but links,
- * drivers and interfaces can follow later (old kernels link last, drivers take seconds).
+ * Waiting for new VFs. The kernel creates the functions before the write returns, but
+ * links, drivers and interfaces can follow later (old kernels link last, drivers take
+ * seconds).
  */
 #include <errno.h>
 #include <stdbool.h>

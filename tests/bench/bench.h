@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What every benchmark program shares: a clock, and results. A result is one line of JSON on
- * standard output; tests/bench/report makes the table and the file of the lines of all programs.
+ * What every benchmark program shares: a clock, and results. A result is one line of JSON
+ * on standard output; tests/bench/report makes the table and the file of the lines of all
+ * programs.
  */
 #ifndef BENCH_H
 #define BENCH_H

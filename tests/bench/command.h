@@ -3,7 +3,9 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-/* Run a command without output, and wait. It must succeed. The line is split at blanks. */
+/*
+ * Run a command without output, and wait. It must succeed. The line is split at blanks.
+ */
 void command_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, and hand over what it wrote, NUL-terminated; free() it. */

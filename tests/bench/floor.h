@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The least that setting VFs by rtnetlink can cost: messages made beforehand, one send and one
- * receive for each, no look at the answer and none at the result.
+ * The least that setting VFs by rtnetlink can cost: messages made beforehand, one send
+ * and one receive for each, no look at the answer and none at the result.
  */
 #ifndef FLOOR_H
 #define FLOOR_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inventory: whether the time for one VF stays the same from 16 to 256 VFs, on files that look
- * like sysfs; and on the real sysfs of igb, against the programs that one would ask otherwise.
+ * The inventory: whether the time for one VF stays the same from 16 to 256 VFs, on files
+ * that look like sysfs; and on the real sysfs of igb, against the programs that one would
+ * ask otherwise.
  */
 #include <malloc.h>
 #include <stdio.h>

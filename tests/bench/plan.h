@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What one turn of the benchmark gives to a VF: seven settings, each other than in the turn
- * before, so that no turn finds its work done.
+ * What one turn of the benchmark gives to a VF: seven settings, each other than in the
+ * turn before, so that no turn finds its work done.
  */
 #ifndef PLAN_H
 #define PLAN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Takes the results of the benchmark programs, one line of JSON each, from standard input; writes
- * them to a file as one list, and prints them as a table.
+ * Takes the results of the benchmark programs, one line of JSON each, from standard
+ * input; writes them to a file as one list, and prints them as a table.
  */
 #include <json-c/json.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Seven settings on each of 64 VFs of netdevsim: libvtc against `ip`, as a process for each setting
- * and as one process for all, and against the least that rtnetlink can cost. Who sets takes turns,
- * and after each turn `ip` tells whether all is as it should be.
+ * Seven settings on each of 64 VFs of netdevsim: libvtc against `ip`, as a process for
+ * each setting and as one process for all, and against the least that rtnetlink can cost.
+ * Who sets takes turns, and after each turn `ip` tells whether all is as it should be.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -271,7 +271,10 @@ static void measure(struct bench *bench, struct results *r)
 {
 	int round, turn;
 
-	/* The first time, files are read and caches filled; on an emulated CPU, code translated. */
+	/*
+	 * The first time, files are read and caches filled; on an emulated CPU, code
+	 * translated.
+	 */
 	take_turn(bench, "libvtc", by_libvtc, NULL);
 	take_turn(bench, "the floor", by_floor, NULL);
 	take_turn(bench, "ip -batch", by_batch, NULL);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # A library does not end the process, write to its streams, change its signals, read its environment,
-# start threads or keep state of its own. Only the libpci file may jump, to survive that library's exit.
+# start threads or keep state of its own. Only the libpci file may jump, to survive that library's exit,
+# and keep the place to jump to, per thread, because that library's hooks take no argument.
 
 . "$top_srcdir"/tests/build/tap.sh
 
@@ -34,12 +35,15 @@ $NM -A -f sysv "$static" 2>/dev/null | awk -F'|' 'NF >= 7 {
 	gsub(/ /, "", section)
 	sub(/\t.*/, "", section)
 	split($1, part, ":")
-	if (section ~ /^\.data\.rel\.ro/)
+	if (section ~ /^\.data\.rel\.ro/ || (part[2] == "names.o" && section == ".tbss"))
+		next
+	# libpci tells its error hook nothing about the caller, so that has to be noted per thread.
+	if (part[2] == "names.o" && section == ".tbss")
 		next
 	if (section ~ /^\.(data|bss|tdata|tbss)($|\.)/ || section ~ /COM/)
 		print part[2] ":" part[3] " in " section
 }' >"$scratch"/writable
-verdict "no writable object outside the caller's" "$(cat "$scratch"/writable)"
+verdict "no object that can be written" "$(cat "$scratch"/writable)"
 
 $READELF -W -S "$static" 2>/dev/null | awk '
 	/^File: / { file = $2 }

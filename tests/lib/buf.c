@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Netlink messages byte by byte, without the library's own builder, which is under test. */
+/*
+ * Netlink messages byte by byte, without the library's own builder, which is under test.
+ */
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes that grow, and netlink messages in them. It checks nothing: wrong messages are wanted, too. */
+/*
+ * Bytes that grow, and netlink messages in them. It checks nothing: wrong messages are
+ * wanted, too.
+ */
 #ifndef VTCT_BUF_H
 #define VTCT_BUF_H
 
@@ -29,8 +32,8 @@ void vtct_put_u64(struct vtct_buf *buf, int type, uint64_t value);
 void vtct_put_str(struct vtct_buf *buf, int type, const char *text);
 
 /*
- * A nest, from here to the end. Like the kernel's, its length is cut to 16 bits without a word if
- * more than 64 KiB went in.
+ * A nest, from here to the end. Like the kernel's, its length is cut to 16 bits without a
+ * word if more than 64 KiB went in.
  */
 size_t vtct_nest(struct vtct_buf *buf, int type);
 void vtct_nest_end(struct vtct_buf *buf, size_t nest);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ready-made devices in a tree, with the files, names and contents of real ones: Intel 82576 (igb)
- * as in QEMU, virtio-net, netdevsim. A struct vtct_pf also holds what the fake kernel knows of a
- * PF and its VFs; tests read and write its fields directly.
+ * Ready-made devices in a tree, with the files, names and contents of real ones: Intel
+ * 82576 (igb) as in QEMU, virtio-net, netdevsim. A struct vtct_pf also holds what the
+ * fake kernel knows of a PF and its VFs; tests read and write its fields directly.
  */
 #ifndef VTCT_DEVICE_H
 #define VTCT_DEVICE_H
@@ -30,7 +30,10 @@ struct vtct_vf {
 };
 
 struct vtct_pf {
-	/* The device. Set before vtct_add_pf(); vtct_pf_igb() and _netdevsim() fill them in. */
+	/*
+	 * The device. Set before vtct_add_pf(); vtct_pf_igb() and _netdevsim() fill them
+	 * in.
+	 */
 	const char *bus;
 	char address[32];
 	char dir[128];	    /* its directory, below the root */
@@ -72,12 +75,18 @@ struct vtct_pf {
 
 /* The usual PF: igb at 0000:01:00.port, netdev enp1s0f<port>, 7 VFs, up, no VF yet. */
 void vtct_pf_igb(struct vtct_pf *pf, unsigned int port);
-/* netdevsim<id> with netdev eth<id>: no PCI, no sriov_totalvfs, at most 4 VFs, has everything. */
+/*
+ * netdevsim<id> with netdev eth<id>: no PCI, no sriov_totalvfs, at most 4 VFs, has
+ * everything.
+ */
 void vtct_pf_netdevsim(struct vtct_pf *pf, unsigned int id);
 
 /* Put the PF, as described, and pf->num_vfs VFs with drivers and netdevs in the tree. */
 void vtct_tree_add_pf(struct vtct_tree *tree, const struct vtct_pf *pf);
-/* A plain virtio-net NIC: 0000:00:02.0, netdev enp0s2, ifindex 2. Its netdev hangs on virtio0. */
+/*
+ * A plain virtio-net NIC: 0000:00:02.0, netdev enp0s2, ifindex 2. Its netdev hangs on
+ * virtio0.
+ */
 void vtct_tree_add_virtio(struct vtct_tree *tree);
 
 /* One by one, for what happens later. None of them touches pf->num_vfs. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Generic netlink of the fake kernel: the controller, and families whose answers a test sets. */
+/*
+ * Generic netlink of the fake kernel: the controller, and families whose answers a test
+ * sets.
+ */
 #include <linux/genetlink.h>
 #include <stdlib.h>
 #include <string.h>

@@ -98,7 +98,9 @@ int vtct_fault(struct vtct_kernel *k, enum vtct_call call, const char *path);
 void vtct_at_owned(struct vtct_kernel *k, uint64_t delay_ns, void (*fn)(void *arg),
 		   void *arg);
 
-/* fakepf.c: what the kernel does on a write to sriov_numvfs or sriov_drivers_autoprobe. */
+/*
+ * fakepf.c: what the kernel does on a write to sriov_numvfs or sriov_drivers_autoprobe.
+ */
 struct vtct_pf *vtct_pf_of_file(struct vtct_kernel *k, const char *path,
 				const char *name);
 int vtct_numvfs_store(struct vtct_kernel *k, struct vtct_pf *pf, const char *text);

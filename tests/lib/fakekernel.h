@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A stand-in for the kernel behind struct vtc__sys: files are those of a tree, with the store
- * functions of SR-IOV behind them; rtnetlink and generic netlink answer as the kernel would; every
- * step can be made to fail; time passes only by waiting. For fault injection alone: README.md says
- * where it is not the kernel.
+ * A stand-in for the kernel behind struct vtc__sys: files are those of a tree, with the
+ * store functions of SR-IOV behind them; rtnetlink and generic netlink answer as the
+ * kernel would; every step can be made to fail; time passes only by waiting. For fault
+ * injection alone: README.md says where it is not the kernel.
  *
  *	struct vtct_tree *tree = vtct_tree_new();
  *	struct vtct_kernel *k = vtct_kernel_new(tree);
@@ -33,7 +33,10 @@
 struct vtct_kernel;
 
 struct vtct_kernel *vtct_kernel_new(struct vtct_tree *tree);
-/* After the last vtc_ctx_unref(); it is an error of the test if a descriptor is still open. */
+/*
+ * After the last vtc_ctx_unref(); it is an error of the test if a descriptor is still
+ * open.
+ */
 void vtct_kernel_free(struct vtct_kernel *k);
 
 /* A context on this kernel. opts may be NULL; its paths are replaced by the tree's. */
@@ -45,7 +48,10 @@ extern const struct vtc__sys vtct_sys;
 
 /* ---- Devices ---- */
 
-/* Add a PF, to the tree as well: igb, netdevsim, or one that the test described (it is copied). */
+/*
+ * Add a PF, to the tree as well: igb, netdevsim, or one that the test described (it is
+ * copied).
+ */
 struct vtct_pf *vtct_kernel_igb(struct vtct_kernel *k, unsigned int port);
 struct vtct_pf *vtct_kernel_netdevsim(struct vtct_kernel *k, unsigned int id);
 struct vtct_pf *vtct_kernel_add_pf(struct vtct_kernel *k, const struct vtct_pf *pf);
@@ -58,8 +64,8 @@ void vtct_create_vfs(struct vtct_kernel *k, struct vtct_pf *pf, uint32_t count);
 void vtct_unplug(struct vtct_kernel *k, struct vtct_pf *pf);
 
 /*
- * All that the kernel and drivers hold of a PF, as text: number of VFs, autoprobe, up, and each
- * VF's attributes. To compare before and after. The caller frees it.
+ * All that the kernel and drivers hold of a PF, as text: number of VFs, autoprobe, up,
+ * and each VF's attributes. To compare before and after. The caller frees it.
  */
 char *vtct_pf_state(const struct vtct_pf *pf);
 
@@ -103,15 +109,18 @@ unsigned int vtct_calls(const struct vtct_kernel *k, enum vtct_call call);
 /* The n-th such call from now on (1: the next) fails once with this negative errno. */
 void vtct_fail_nth(struct vtct_kernel *k, enum vtct_call call, unsigned int n, int error);
 /*
- * File calls of this kind on a path below the root that matches (fnmatch(3), '*' crosses '/')
- * fail with this errno; a positive error is the most bytes that a read gives.
+ * File calls of this kind on a path below the root that matches (fnmatch(3), '*' crosses
+ * '/') fail with this errno; a positive error is the most bytes that a read gives.
  */
 void vtct_fail_path(struct vtct_kernel *k, enum vtct_call call, const char *pattern,
 		    int error);
 /* Forget all faults of the two functions above. */
 void vtct_fail_clear(struct vtct_kernel *k);
 
-/* What the caller may do: false makes changes fail with -EACCES (files) and -EPERM (netlink). */
+/*
+ * What the caller may do: false makes changes fail with -EACCES (files) and -EPERM
+ * (netlink).
+ */
 void vtct_set_root(struct vtct_kernel *k, bool root);
 
 /* ---- Time ---- */
@@ -130,13 +139,17 @@ void vtct_set_extack(struct vtct_kernel *k, const char *text);
 void vtct_set_echo(struct vtct_kernel *k, bool echo);
 
 /*
- * Answer a request by hand: the request after the next `skip` ones of this type (0: of any type) gets
- * the steps of the script in place of the usual answer. A script without steps is never answered.
+ * Answer a request by hand: the request after the next `skip` ones of this type (0: of
+ * any type) gets the steps of the script in place of the usual answer. A script without
+ * steps is never answered.
  */
 struct vtct_script *vtct_script(struct vtct_kernel *k, uint16_t type, unsigned int skip);
 /* One datagram. fix: put the request's sequence number into each message. */
 void vtct_script_data(struct vtct_script *s, const void *data, size_t len, bool fix);
-/* recv() fails with this negative errno once (-EAGAIN: though poll said there is something). */
+/*
+ * recv() fails with this negative errno once (-EAGAIN: though poll said there is
+ * something).
+ */
 void vtct_script_error(struct vtct_script *s, int error);
 /* NLMSG_ERROR with this code (0: the acknowledgement) and text (NULL: none). */
 void vtct_script_ack(struct vtct_script *s, int error, const char *text);
@@ -153,7 +166,10 @@ unsigned int vtct_requests(const struct vtct_kernel *k, uint16_t type);
 const void *vtct_last_request(const struct vtct_kernel *k, uint16_t type,
 			      size_t *ret_len);
 
-/* A datagram to those who listen: NETLINK_ROUTE with RTNLGRP_x, or NETLINK_KOBJECT_UEVENT with 1. */
+/*
+ * A datagram to those who listen: NETLINK_ROUTE with RTNLGRP_x, or NETLINK_KOBJECT_UEVENT
+ * with 1.
+ */
 void vtct_broadcast(struct vtct_kernel *k, int protocol, unsigned int group,
 		    const void *data, size_t len);
 /* Broadcast of one device event; more: "KEY=value\nKEY=value" or NULL. */
@@ -162,13 +178,16 @@ void vtct_uevent(struct vtct_kernel *k, const char *action, const char *dir,
 /* Drop what listeners of this protocol have not read, and tell them so (ENOBUFS). */
 void vtct_overrun(struct vtct_kernel *k, int protocol);
 
-/* A generic netlink family with some commands; its number. The controller is always there. */
+/*
+ * A generic netlink family with some commands; its number. The controller is always
+ * there.
+ */
 uint16_t vtct_genl_family(struct vtct_kernel *k, const char *name, const uint8_t *cmds,
 			  size_t count);
 /*
- * From now on a command is answered with a message that holds these attributes (len 0: only an
- * acknowledgement), or with an error. It is the same for all devices. Commands without an
- * answer get -EOPNOTSUPP.
+ * From now on a command is answered with a message that holds these attributes (len 0:
+ * only an acknowledgement), or with an error. It is the same for all devices. Commands
+ * without an answer get -EOPNOTSUPP.
  */
 void vtct_genl_answer(struct vtct_kernel *k, uint16_t family, uint8_t cmd,
 		      const struct vtct_buf *attrs);

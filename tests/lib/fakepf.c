@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* PFs of the fake kernel: VFs that come and go, by the rules of the PCI core and of netdevsim. */
+/*
+ * PFs of the fake kernel: VFs that come and go, by the rules of the PCI core and of
+ * netdevsim.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

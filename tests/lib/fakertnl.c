@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rtnetlink of the fake kernel: RTM_GETLINK and RTM_SETLINK, and the broadcasts that follow. */
+/*
+ * rtnetlink of the fake kernel: RTM_GETLINK and RTM_SETLINK, and the broadcasts that
+ * follow.
+ */
 #include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>

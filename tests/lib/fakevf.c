@@ -26,8 +26,8 @@ static size_t len_of(const struct nlattr *attr)
 /* ---- Setting ---- */
 
 /*
- * What the driver says before it looks at the value: 0 with *ret_vf, or an error. skip: accepted and
- * forgotten.
+ * What the driver says before it looks at the value: 0 with *ret_vf, or an error. skip:
+ * accepted and forgotten.
  */
 static int find_vf(struct vtct_pf *pf, int type, uint32_t index, struct vtct_vf **ret_vf,
 		   bool *skip)
@@ -244,7 +244,10 @@ int vtct_set_vf_info(struct vtct_kernel *k, struct vtct_pf *pf, const struct nla
 		if (!tb[order[i]])
 			continue;
 		err = set_one(k, pf, order[i], tb[order[i]]);
-		/* The kernel returns from the node GUID, so a port GUID beside it is lost. */
+		/*
+		 * The kernel returns from the node GUID, so a port GUID beside it is
+		 * lost.
+		 */
 		if (err || order[i] == IFLA_VF_IB_NODE_GUID)
 			return err;
 	}

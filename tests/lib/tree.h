@@ -4,13 +4,13 @@
  *
  *	path = value		a text file, with the newline that sysfs ends it with
  *	path : 8680 c910	a binary file, in hexadecimal
- *	path -> target		a symbolic link; the target is below the root as well, the link
- *				becomes relative, as in sysfs
- *	path ! 95		a file that fails to read with this errno (in the fake kernel)
+ *	path -> target		a symbolic link; the target is below the root as well,
+ *				the link becomes relative, as in sysfs
+ *	path ! 95		a file that fails to read with this errno (fake kernel)
  *	path/			an empty directory
  *
- * Paths are below the root, missing directories are made. Empty lines and those that begin with
- * '#' are skipped. Whatever fails here ends the program.
+ * Paths are below the root, missing directories are made. Empty lines and those that
+ * begin with '#' are skipped. Whatever fails here ends the program.
  */
 #ifndef VTCT_TREE_H
 #define VTCT_TREE_H

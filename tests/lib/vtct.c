@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libcheck's own TAP writer knows no skip, and its results know no test names. So libcheck writes
- * its TAP to a memory file for the names, and we print ours from that and from the results.
+ * libcheck's own TAP writer knows no skip, and its results know no test names. So
+ * libcheck writes its TAP to a memory file for the names, and we print ours from that and
+ * from the results.
  */
 #include <dirent.h>
 #include <ftw.h>
@@ -165,7 +166,9 @@ static int print_results(SRunner *runner, FILE *log)
 	size_t room = 0;
 
 	for (number = 1; number <= count; number++) {
-		/* A message with a newline in it leaves lines behind that are no results. */
+		/*
+		 * A message with a newline in it leaves lines behind that are no results.
+		 */
 		do {
 			if (getline(&line, &room, log) < 0)
 				vtct_die("libcheck wrote fewer results than it has");

@@ -5,7 +5,8 @@
  *	START_TEST(name) { ... } END_TEST
  *	int main(void) { return vtct_main(suite(), NULL); }
  *
- * and `prog` prints TAP, `CK_RUN_CASE=x prog` runs one case, `CK_FORK=no prog` suits a debugger.
+ * and `prog` prints TAP, `CK_RUN_CASE=x prog` runs one case, `CK_FORK=no prog` suits a
+ * debugger.
  */
 #ifndef VTCT_H
 #define VTCT_H
@@ -18,7 +19,10 @@
 /* Run the suites up to NULL. Returns 0 if nothing failed, else 1. */
 int vtct_main(Suite *first, ...) __attribute__((sentinel));
 
-/* A suite of one case with these tests, up to NULL. For most programs that is all they need. */
+/*
+ * A suite of one case with these tests, up to NULL. For most programs that is all they
+ * need.
+ */
 Suite *vtct_suite(const char *name, ...) __attribute__((sentinel));
 
 /* Leave the running test as skipped, with the reason. */

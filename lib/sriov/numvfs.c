@@ -33,7 +33,7 @@ struct change {
 	uint32_t autoprobe; /* before the change */
 	bool set_autoprobe, autoprobe_was_set;
 	struct vtc__pf_netdev netdev; /* to be brought up, if it has an ifindex */
-	bool was_brought_up;
+	bool was_brought_up;	      /* or may have been */
 };
 
 static int fail(struct change *c, int code, enum vtc_error_origin origin,
@@ -167,17 +167,26 @@ static int check_driver(struct change *c)
 	return -ENOENT;
 }
 
+/* 1, 0, or -errno: not known. */
+static int is_up(struct change *c, const struct vtc__pf_netdev *netdev)
+{
+	char path[VTC__PATH_MAX];
+	uint32_t flags = 0;
+	int err = vtc__path(path, sizeof(path), "%s/net/%s/flags", c->pf->path,
+			    netdev->name);
+
+	if (!err)
+		err = vtc__sysfs_read_u32(c->ctx, path, &flags);
+	return err ? err : (flags & IFF_UP) != 0;
+}
+
 /* A PF without interface here is not known to be down: the driver decides. */
 static int check_down(struct change *c)
 {
 	struct vtc__pf_netdev netdev;
-	char path[VTC__PATH_MAX];
-	uint32_t flags;
 
 	if (!c->want || c->opts.down == VTC_PF_DOWN_IGNORE ||
-	    vtc__pf_find_netdev(c->ctx, c->pf->path, &netdev) ||
-	    vtc__path(path, sizeof(path), "%s/net/%s/flags", c->pf->path, netdev.name) ||
-	    vtc__sysfs_read_u32(c->ctx, path, &flags) || flags & IFF_UP)
+	    vtc__pf_find_netdev(c->ctx, c->pf->path, &netdev) || is_up(c, &netdev) != 0)
 		return 0;
 	if (c->opts.down == VTC_PF_DOWN_BRING_UP) {
 		c->netdev = netdev;
@@ -409,12 +418,12 @@ static int change(struct change *c)
 	if (c->want == c->before)
 		return change_autoprobe(c);
 	if (c->netdev.ifindex) {
+		c->was_brought_up = true;
 		err = set_up(c, true);
 		if (err)
 			return fail(c, err, VTC_ERROR_ORIGIN_NETLINK, "%s up: %s",
 				    c->netdev.name,
 				    c->ctx->rt ? vtc__nl_message(c->ctx->rt) : "");
-		c->was_brought_up = true;
 	}
 	if (c->before) {
 		err = write_count(c, 0, c->deadline);
@@ -468,7 +477,8 @@ static void undo(struct change *c)
 	if (c->autoprobe_was_set)
 		report(c, "autoprobe", write_autoprobe(c, c->autoprobe != 0));
 	report(c, "the number of VFs", restore_count(c));
-	if (c->was_brought_up)
+	/* Also if that failed: the answer may have been lost, and not the request. */
+	if (c->was_brought_up && is_up(c, &c->netdev) == 1)
 		report(c, "the interface's state", set_up(c, false));
 }
 

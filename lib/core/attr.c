@@ -80,8 +80,8 @@ int vtc__nla_parse(const struct nlattr **tb, int max, const void *data, size_t l
 		if (nla_type(pos) <= max)
 			tb[nla_type(pos)] = pos;
 	}
-	/* Up to 3 bytes of padding may be left; more means that a length was wrong. */
-	return rest >= (int)sizeof(struct nlattr) || rest < 0 ? -EPROTO : 0;
+	/* Up to 3 bytes may be left, or missing, for padding; more means a wrong length. */
+	return rest >= (int)sizeof(struct nlattr) ? -EPROTO : 0;
 }
 
 int vtc__nlmsg_parse(const struct nlmsghdr *msg, size_t header, const struct nlattr **tb,

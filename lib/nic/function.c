@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One PCI function as sysfs shows it. Configuration space, where a VF has no vendor and no
- * device number, is read for the MSI-X capability only.
+ * One PCI function as sysfs shows it. Configuration space, where a VF has no vendor
+ * and no device number, is read for the MSI-X capability only.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The PFs and VFs that a monitor knows. A function that goes is told by its uevent, as sysfs
+ * The PFs and VFs that a monitor knows. A function that goes is told by its uevent: sysfs
  * has forgotten it by then. When one comes, the links between it and its PF may be later
  * than its uevent, but not than the PF's "change": both only cause a look at sysfs.
  */

@@ -167,6 +167,8 @@ static void record_json(const struct vtc_error *record, struct json_object *erro
 /* Print an error, as text or as the object if there is one; both are freed. */
 static int say(int code, char *text, struct json_object *error)
 {
+	/* Behind what was printed before it, also if both go into one file. */
+	fflush(stdout);
 	if (error) {
 		json_print(stderr, error);
 	} else {

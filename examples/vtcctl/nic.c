@@ -252,6 +252,36 @@ struct json_object *nic_json(const struct vtc_nic *nic, bool caps)
 	return to;
 }
 
+/* Kinds of queues that the driver does not have are left out. */
+void nic_print_queues(FILE *out, struct json_object *nic)
+{
+	static const struct {
+		const char *name, *used, *most;
+	} kinds[] = {
+		{ "combined", "channels.combined", "channels.max_combined" },
+		{ "rx", "channels.rx", "channels.max_rx" },
+		{ "tx", "channels.tx", "channels.max_tx" },
+	};
+	struct json_object *channels, *most;
+	const char *gap = "";
+
+	if (!json_object_object_get_ex(nic, "channels", &channels) || !channels) {
+		table_print_value(out, nic, "channels");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		json_object_object_get_ex(channels, strchr(kinds[i].most, '.') + 1,
+					  &most);
+		if (json_object_get_int64(most) == 0)
+			continue;
+		fprintf(out, "%s%s ", gap, kinds[i].name);
+		table_print_value(out, nic, kinds[i].used);
+		fputc('/', out);
+		table_print_value(out, nic, kinds[i].most);
+		gap = ", ";
+	}
+}
+
 void nic_print_vfs(FILE *out, struct json_object *nic)
 {
 	if (!json_object_object_get_ex(nic, "num_vfs", NULL)) {

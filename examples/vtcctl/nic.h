@@ -13,9 +13,10 @@
 struct json_object *nic_json(const struct vtc_nic *nic, bool caps);
 
 /*
- * For tables: VFs in use of how many, the PF and number of a VF, the model with its
- * vendor.
+ * For tables: queues and VFs in use of how many, the PF and number of a VF, the model
+ * with its vendor.
  */
+void nic_print_queues(FILE *out, struct json_object *nic);
 void nic_print_vfs(FILE *out, struct json_object *nic);
 void nic_print_pf(FILE *out, struct json_object *nic);
 void nic_print_model(FILE *out, struct json_object *nic);

@@ -16,7 +16,7 @@ static const struct column fields[] = {
 	{ .heading = "driver", .key = "driver" },
 	{ .heading = "use", .key = "use" },
 	{ .heading = "netdevs", .key = "netdevs" },
-	{ .heading = "queues", .key = "channels" },
+	{ .heading = "queues", .print = nic_print_queues },
 	{ .heading = "VFs", .print = nic_print_vfs },
 	{ .heading = "VF offset", .key = "vf_offset", .optional = true },
 	{ .heading = "VF stride", .key = "vf_stride", .optional = true },

@@ -180,6 +180,8 @@ static int take_end(struct vtc__nl *nl, struct answer *answer, const struct nlms
 	const struct nlmsgerr *body = NLMSG_DATA(msg);
 	size_t fixed = sizeof(int);
 
+	/* Also if it makes no sense: nothing more will come. */
+	answer->complete = true;
 	if (msg->nlmsg_len < NLMSG_LENGTH(sizeof(int)))
 		return -EPROTO;
 	if (msg->nlmsg_type == NLMSG_ERROR) {
@@ -191,7 +193,6 @@ static int take_end(struct vtc__nl *nl, struct answer *answer, const struct nlms
 			fixed += body->msg.nlmsg_len - NLMSG_HDRLEN;
 	}
 	keep_message(nl, msg, fixed);
-	answer->complete = true;
 	if (body->error > 0)
 		return -EPROTO;
 	return body->error;

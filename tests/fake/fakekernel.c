@@ -204,6 +204,7 @@ int main(void)
 	Suite *suite = suite_create("fakekernel");
 	TCase *tcase = tcase_create("fakekernel");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, manifest_makes_what_it_says);
 	tcase_add_test(tcase, numvfs_follows_the_kernels_rules);

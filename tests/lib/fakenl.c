@@ -288,12 +288,12 @@ static void fix_sequence(struct vtct_buf *buf, uint32_t seq)
 
 	while (buf->len - at >= NLMSG_HDRLEN) {
 		struct nlmsghdr *msg = (void *)(buf->data + at);
+		size_t len = msg->nlmsg_len;
 
 		msg->nlmsg_seq = seq;
-		if (msg->nlmsg_len < NLMSG_HDRLEN ||
-		    NLMSG_ALIGN(msg->nlmsg_len) > buf->len - at)
+		if (len < NLMSG_HDRLEN || len + NLMSG_ALIGNTO > buf->len - at)
 			return;
-		at += NLMSG_ALIGN(msg->nlmsg_len);
+		at += NLMSG_ALIGN(len);
 	}
 }
 

@@ -69,14 +69,33 @@ static void make_parents(const char *full)
 	}
 }
 
+/* A file that is written anew, or removed, no longer fails to read. */
+static void forget_unreadable(struct vtct_tree *tree, const char *path)
+{
+	struct vtct_unreadable **at = &tree->unreadable, *u;
+
+	while ((u = *at)) {
+		if (strcmp(u->path, path) != 0) {
+			at = &u->next;
+			continue;
+		}
+		*at = u->next;
+		free(u);
+	}
+}
+
 void vtct_tree_set(struct vtct_tree *tree, const char *path, const void *data, size_t len)
 {
 	char full[VTCT_PATH_MAX];
 	int fd;
 
+	forget_unreadable(tree, path);
 	full_path(tree, path, full, sizeof(full));
-	make_parents(full);
 	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 && errno == ENOENT) {
+		make_parents(full);
+		fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	}
 	if (fd < 0 || write(fd, data, len) != (ssize_t)len)
 		vtct_die("write %s: %s", full, strerror(errno));
 	close(fd);
@@ -221,6 +240,7 @@ void vtct_tree_remove(struct vtct_tree *tree, const char *path)
 	char full[VTCT_PATH_MAX];
 	struct stat st;
 
+	forget_unreadable(tree, path);
 	full_path(tree, path, full, sizeof(full));
 	if (lstat(full, &st) < 0)
 		return;

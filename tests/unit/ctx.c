@@ -320,6 +320,7 @@ int main(void)
 	Suite *suite = suite_create("ctx");
 	TCase *tcase = tcase_create("ctx");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, defaults_are_the_real_system);
 	tcase_add_test(tcase, making_one_opens_nothing);

@@ -168,6 +168,7 @@ int main(void)
 	Suite *suite = suite_create("error");
 	TCase *tcase = tcase_create("error");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, a_fresh_context_has_no_error);
 	tcase_add_test(tcase, no_record_is_no_error);

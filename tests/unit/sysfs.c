@@ -234,6 +234,7 @@ int main(void)
 	Suite *suite = suite_create("sysfs");
 	TCase *tcase = tcase_create("sysfs");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, text_comes_without_its_newline);
 	tcase_add_test(tcase, text_that_does_not_fit_is_an_error);

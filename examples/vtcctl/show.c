@@ -69,7 +69,10 @@ static void add_vfs(struct tool *tool, struct json_object *to, const struct vtc_
 	json_add(to, "vfs", list);
 }
 
-/* A list of the one VF, or NULL: its attributes are its PF's to tell, if that can be seen. */
+/*
+ * A list of the one VF, or NULL: its attributes are its PF's to tell, if that can be
+ * seen.
+ */
 static struct json_object *own_list(struct tool *tool, struct json_object *to,
 				    const struct vtc_nic *nic)
 {

@@ -28,7 +28,10 @@ static int is_upper(void *arg, const char *name)
 									       : 0;
 }
 
-/* -EEXIST: it is in use. What cannot be read counts as that: the answer decides on destruction. */
+/*
+ * -EEXIST: it is in use. What cannot be read counts as that: the answer decides on
+ * destruction.
+ */
 static int look_for_use(struct vtc_ctx *ctx, const char *path)
 {
 	char file[VTC__PATH_MAX];

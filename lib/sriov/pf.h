@@ -56,8 +56,8 @@ void vtc__pf_err_append(struct vtc_ctx *ctx, const char *format, ...)
 int vtc__pf_read(struct vtc_pf *pf, const char *file, uint32_t *ret);
 
 /*
- * How many of the first count VFs are in use (use.c); text says which and why, cut to len. The
- * only failure is -ENOMEM: what cannot be told counts as in use.
+ * How many of the first count VFs are in use (use.c); text says which and why, cut to
+ * len. The only failure is -ENOMEM: what cannot be told counts as in use.
  */
 int vtc__pf_vfs_in_use(struct vtc_pf *pf, uint32_t count, char *text, size_t len);
 

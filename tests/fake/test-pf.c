@@ -775,7 +775,10 @@ END_TEST
 
 /* ---- Every step fails once ---- */
 
-/* Whatever fails, the call says so, or the VFs are there; and what is not there was put back. */
+/*
+ * Whatever fails, the call says so, or the VFs are there; and what is not there was put
+ * back.
+ */
 START_TEST(each_step_fails_once)
 {
 	struct vtc_pf_num_vfs_opts opts = opts_of(VTC_PF_F_DESTROY, VTC_PF_WAIT_NETDEV);

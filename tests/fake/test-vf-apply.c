@@ -244,7 +244,10 @@ START_TEST(everything_at_once)
 }
 END_TEST
 
-/* 8 attributes of 4 VFs are 28 messages (the rates share one), one look before, one after. */
+/*
+ * 8 attributes of 4 VFs are 28 messages (the rates share one), one look before, one
+ * after.
+ */
 START_TEST(no_more_messages_than_needed)
 {
 	for (uint32_t vf = 0; vf < 4; vf++)

@@ -427,7 +427,10 @@ START_TEST(an_interface_that_vanished_in_between)
 }
 END_TEST
 
-/* Port 2 and a representor of its VF 0, both on the same function: neither speaks for the PF. */
+/*
+ * Port 2 and a representor of its VF 0, both on the same function: neither speaks for the
+ * PF.
+ */
 START_TEST(several_interfaces)
 {
 	static const uint8_t mac[6] = { 2, 2, 2, 2, 2, 2 };

@@ -43,6 +43,8 @@ void vtct_kernel_free(struct vtct_kernel *k);
 struct vtc_ctx *vtct_kernel_ctx(struct vtct_kernel *k);
 struct vtc_ctx *vtct_kernel_ctx_opts(struct vtct_kernel *k,
 				     const struct vtc_ctx_opts *opts);
+/* The tree's sysfs root, for contexts that a test makes itself. */
+const char *vtct_kernel_root(const struct vtct_kernel *k);
 /* What vtc__ctx_new() wants, for tests that call it themselves; priv is the kernel. */
 extern const struct vtc__sys vtct_sys;
 

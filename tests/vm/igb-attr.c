@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Attributes of VFs on igb, with ip as the second opinion: those it has are set, read back and
- * cleared; those it lacks give the documented error and leave everything as it was.
+ * Attributes of VFs on igb, with ip as the second opinion: those it has are set, read
+ * back and cleared; those it lacks give the documented error and leave everything as it
+ * was.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The number of VFs: the kernel's rules, the library's, and that a refusal changes nothing. */
+/*
+ * The number of VFs: the kernel's rules, the library's, and that a refusal changes
+ * nothing.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -209,7 +212,10 @@ START_TEST(what_to_do_with_a_pf_that_is_down)
 }
 END_TEST
 
-/* An hour passes as soon as the VFs are there, so that only the wait for them is too long. */
+/*
+ * An hour passes as soon as the VFs are there, so that only the wait for them is too
+ * long.
+ */
 static uint64_t hasty_clock(void *data)
 {
 	bool *hour = data;

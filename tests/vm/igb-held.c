@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * VFs that a real VFIO user holds: the kernel's write to sriov_numvfs then sleeps, and cannot be
- * interrupted, until the holder lets go. The holder here is what a virtual machine would be.
+ * VFs that a real VFIO user holds: the kernel's write to sriov_numvfs then sleeps, and
+ * cannot be interrupted, until the holder lets go. The holder here is what a virtual
+ * machine would be.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,7 +31,9 @@ static void must(bool ok, const char *what)
 		vtct_die("%s: %s", what, strerror(errno));
 }
 
-/* Open the device as a VMM does: group into container, IOMMU on, device from the group. */
+/*
+ * Open the device as a VMM does: group into container, IOMMU on, device from the group.
+ */
 static void take_device(const char *vf)
 {
 	char path[64];
@@ -157,7 +160,10 @@ START_TEST(a_write_that_blocks_ends_at_the_deadline)
 }
 END_TEST
 
-/* The context goes while its helper still sleeps in the kernel: nothing waits, nothing leaks. */
+/*
+ * The context goes while its helper still sleeps in the kernel: nothing waits, nothing
+ * leaks.
+ */
 START_TEST(a_context_may_end_before_its_write)
 {
 	struct vtc_pf_num_vfs_opts opts = VTC_PF_NUM_VFS_OPTS_INIT;

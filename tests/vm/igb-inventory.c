@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inventory on real drivers: two 82576 (igb), seven VFs on the first (igbvf, vfio-pci), and a
- * virtio card. Each value is compared with sysfs, lspci, ip or ethtool, never with a constant that
- * only this emulation has, except where the absence of a value is the point.
+ * The inventory on real drivers: two 82576 (igb), seven VFs on the first (igbvf, vfio-
+ * pci), and a virtio card. Each value is compared with sysfs, lspci, ip or ethtool,
+ * never with a constant that only this emulation has, except where the absence of a
+ * value is the point.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -443,7 +444,10 @@ START_TEST(capabilities_are_as_ethtool_says)
 	check_features(lab_vf(lab_pf(0), 0));
 	check_channels(lab_pf(0));
 	check_channels(lab_pf(1));
-	/* igb runs XDP programs and redirects; zero-copy AF_XDP came to it later than 6.12 */
+	/*
+	 * igb runs XDP programs and redirects; zero-copy AF_XDP came to it later than
+	 * 6.12
+	 */
 	ck_assert_int_gt(vtc_nic_get_cap(find(lab_pf(0)), VTC_NIC_CAP_XDP),
 			 VTC_CAP_ABSENT);
 	ck_assert_int_gt(vtc_nic_get_cap(find(lab_pf(0)), VTC_NIC_CAP_XDP_REDIRECT),

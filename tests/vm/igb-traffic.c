@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * That attributes do what they say, shown by frames: what the far end of the cable sends to a VF's
- * address and VLAN arrives at that VF and nowhere else, whatever else arrives at the PF, and what
- * a VF sends leaves with its tag.
+ * That attributes do what they say, shown by frames: what the far end of the cable sends
+ * to a VF's address and VLAN arrives at that VF and nowhere else, whatever else arrives
+ * at the PF, and what a VF sends leaves with its tag.
  */
 #include <stdio.h>
 #include <stdlib.h>

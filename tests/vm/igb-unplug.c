@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The adapter comes and goes while somebody watches: events of VFs that are made, and of a PF
- * with VFs in use that is pulled out of its slot.
+ * The adapter comes and goes while somebody watches: events of VFs that are made, and of
+ * a PF with VFs in use that is pulled out of its slot.
  */
 #include <poll.h>
 #include <stdarg.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Virtual functions of a real driver (igb): their number, their attributes, and their end. */
+/*
+ * Virtual functions of a real driver (igb): their number, their attributes, and their
+ * end.
+ */
 #include "igb-vfs.h"
 
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The suites of igb-vfs, in the order in which they run: the last one pulls the adapter. */
+/*
+ * The suites of igb-vfs, in the order in which they run: the last one pulls the adapter.
+ */
 #ifndef VTC_TESTS_IGB_VFS_H
 #define VTC_TESTS_IGB_VFS_H
 

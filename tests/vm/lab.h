@@ -57,8 +57,8 @@ const char *lab_netdev(const char *address);
 /* Address of a PF's VF, by the kernel's link; "" if there is none. */
 const char *lab_vf(const char *pf, unsigned int index);
 /*
- * Bring a PF to a number of VFs through sysfs: all with drivers and their interfaces down, or
- * all without drivers. VFs that are so already stay, with their attributes.
+ * Bring a PF to a number of VFs through sysfs: all with drivers and their interfaces
+ * down, or all without drivers. VFs that are so already stay, with their attributes.
  */
 void lab_set_vfs(const char *pf, unsigned int count, bool probe);
 /* Bind a driver to a VF, or none (""). */

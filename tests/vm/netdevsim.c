@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel's netdevsim: a PF on another bus than PCI, with every VF setting that igb lacks, and
- * with as many VFs as one likes, up to more than the kernel can list.
+ * The kernel's netdevsim: a PF on another bus than PCI, with every VF setting that igb
+ * lacks, and with as many VFs as one likes, up to more than the kernel can list.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -375,8 +375,8 @@ START_TEST(two_hundred_and_fifty_six_vfs)
 END_TEST
 
 /*
- * The list outgrows the 64 KiB of a netlink attribute. Linux 6.12 sends it all the same, under a
- * length that is wrong; others cut it. Either way nothing is missed silently.
+ * The list outgrows the 64 KiB of a netlink attribute. Linux 6.12 sends it all the same,
+ * under a length that is wrong; others cut it. Either way nothing is missed silently.
  */
 static void check_long_list(uint32_t count, uint32_t flags)
 {

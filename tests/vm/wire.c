@@ -203,7 +203,9 @@ static bool is_intact(const struct arrival *a, const struct vtc_mac *from,
 	       memcmp(a->frame + HEADER_LEN, payload, WIRE_PAYLOAD) == 0;
 }
 
-/* Take what has arrived at a port. 1: its probe is among it, so nothing older can come. */
+/*
+ * Take what has arrived at a port. 1: its probe is among it, so nothing older can come.
+ */
 static int take(struct wire *wire, unsigned int number, unsigned int from,
 		const struct vtc_mac *to, uint32_t serial, struct wire_result *ret)
 {
@@ -222,7 +224,9 @@ static int take(struct wire *wire, unsigned int number, unsigned int from,
 	return n;
 }
 
-/* The far end is probed by the PF, which has no tag of its own; the rest by the far end. */
+/*
+ * The far end is probed by the PF, which has no tag of its own; the rest by the far end.
+ */
 static int send_probe(struct wire *wire, unsigned int number, uint32_t serial)
 {
 	const struct wire_port *from = &wire->ports[number ? 0 : 1];

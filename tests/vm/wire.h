@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ethernet frames of our own on real interfaces: sent by one, looked for at all. That a frame did
- * not arrive somewhere is known without waiting for it: a probe is sent after it to each
- * interface, and a queue keeps its order.
+ * Ethernet frames of our own on real interfaces: sent by one, looked for at all. That a
+ * frame did not arrive somewhere is known without waiting for it: a probe is sent after
+ * it to each interface, and a queue keeps its order.
  */
 #ifndef VTC_TESTS_WIRE_H
 #define VTC_TESTS_WIRE_H

@@ -14,14 +14,14 @@ static void take_event(void *data, const struct vtc_event *event)
 	int up, carrier;
 
 	(void)data;
-	sink += strlen(vtc_event_type_name(vtc_event_get_type(event)));
+	sink = sink + strlen(vtc_event_type_name(vtc_event_get_type(event)));
 	(void)vtc_event_get_ifindex(event);
 	if (vtc_event_get_ifname(event, &text) == 1)
-		sink += strlen(text);
+		sink = sink + strlen(text);
 	if (vtc_event_get_address(event, &text) == 1)
-		sink += strlen(text);
+		sink = sink + strlen(text);
 	if (vtc_event_get_vf(event, &text, &index) == 1)
-		sink += strlen(text);
+		sink = sink + strlen(text);
 	(void)vtc_event_get_link_state(event, &up, &carrier);
 }
 

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct vtc__uevent ev;
 
 	if (vtc__uevent_parse((const char *)data, len, &ev) == 0)
-		sink += strlen(ev.action) + strlen(ev.devpath) + strlen(ev.subsystem) +
-			strlen(ev.pci_slot) + strlen(ev.interface) + strlen(ev.driver);
+		sink = sink + strlen(ev.action) + strlen(ev.devpath) +
+		       strlen(ev.subsystem) + strlen(ev.pci_slot) + strlen(ev.interface) +
+		       strlen(ev.driver);
 	return 0;
 }

@@ -6,7 +6,18 @@
 #include <vtc/vf.h>
 
 #include "fuzz.h"
+#include "nic/nic.h"
 #include "vtct.h"
+
+/*
+ * In the place of lib/nic/names.c: names are in no input, and libpci reads its whole database for each
+ * inventory, which would make a target a hundred times slower.
+ */
+int vtc__names_fill(struct vtc_inventory *inventory)
+{
+	(void)inventory;
+	return 0;
+}
 
 static void remove_files(void)
 {
@@ -30,7 +41,7 @@ static void read_text(const char *text)
 {
 	static volatile size_t sink;
 
-	sink += strlen(text);
+	sink = sink + strlen(text);
 }
 
 static void walk_netdev(const struct vtc_netdev *netdev)

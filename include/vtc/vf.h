@@ -517,9 +517,11 @@ struct vtc_vf_apply_opts {
  * part of a larger message and does not say which part failed. Then everything is read
  * back, until it is as asked or the time is up.
  *
- * All or nothing: if one attribute fails, what was set before is put back, last one
- * first, and the first failure is returned; each result tells the rest. If putting back
- * fails too, the record says so. With #VTC_VF_APPLY_F_BEST_EFFORT nothing is put back.
+ * All or nothing: if one attribute fails, what was set is put back, last one first, and
+ * the first failure is returned; each result tells the rest. If putting back fails too,
+ * the record says so. The messages for one VF travel together: the attributes behind the
+ * one that failed have then been tried as well, but not those of the next VF. With
+ * #VTC_VF_APPLY_F_BEST_EFFORT nothing is put back.
  *
  * The address that the VF's own driver uses may follow later or only when it starts
  * anew; it is not waited for.

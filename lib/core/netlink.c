@@ -274,6 +274,40 @@ int vtc__nl_request(struct vtc_ctx *ctx, struct vtc__nl *nl, struct vtc__nlmsg *
 	return take_answer(ctx, nl, &answer);
 }
 
+/* Number the messages of a packet; the first number. */
+static uint32_t number_all(struct vtc__nl *nl, void *data, size_t len)
+{
+	uint32_t first = nl->seq + 1;
+	struct nlmsghdr *header;
+
+	for (size_t at = 0; at < len; at += NLMSG_ALIGN(header->nlmsg_len)) {
+		header = (void *)((char *)data + at);
+		header->nlmsg_seq = ++nl->seq;
+		header->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+	}
+	return first;
+}
+
+void vtc__nl_request_all(struct vtc_ctx *ctx, struct vtc__nl *nl, void *data, size_t len,
+			 vtc__nl_result_fn fn, void *arg)
+{
+	uint32_t first = number_all(nl, data, len), last = nl->seq;
+	ssize_t n = ctx->sys->nl_send(ctx->sys_priv, nl->fd, data, len);
+	int lost = n < 0 ? (int)n : 0;
+
+	for (uint32_t seq = first; seq != last + 1; seq++) {
+		struct answer answer = { .seq = seq, .result = lost };
+
+		nl->message[0] = '\0';
+		if (!lost)
+			answer.result = take_answer(ctx, nl, &answer);
+		/* If one answer cannot be had, to wait for the others is in vain. */
+		if (!answer.complete)
+			lost = answer.result;
+		fn(arg, seq - first, answer.result);
+	}
+}
+
 int vtc__nl_next(struct vtc_ctx *ctx, struct vtc__nl *nl, const void **ret_data,
 		 size_t *ret_len)
 {

@@ -95,6 +95,19 @@ typedef int (*vtc__nl_fn)(void *arg, const struct nlmsghdr *msg);
 int vtc__nl_request(struct vtc_ctx *ctx, struct vtc__nl *nl, struct vtc__nlmsg *msg,
 		    vtc__nl_fn fn, void *arg);
 
+/* Told the result of each message of a packet, in their order. */
+typedef void (*vtc__nl_result_fn)(void *arg, size_t index, int result);
+
+/*
+ * Send several requests as one datagram, which saves most of the way to the kernel. It
+ * takes one after the other, whether or not those before failed, and acknowledges each.
+ * The messages, NLMSG_ALIGN()ed in data, get their flags and sequence numbers here; they
+ * must be answered by an acknowledgement alone. fn is told of every message; while it is,
+ * vtc__nl_message() is about that one.
+ */
+void vtc__nl_request_all(struct vtc_ctx *ctx, struct vtc__nl *nl, void *data, size_t len,
+			 vtc__nl_result_fn fn, void *arg);
+
 /* The kernel's words on the last request of this connection; "" if it said nothing. */
 const char *vtc__nl_message(const struct vtc__nl *nl);
 

@@ -250,8 +250,8 @@ static int step_values(struct apply *a, const struct vtc_vf_config *config,
 	return 0;
 }
 
-static int set_failed(struct apply *a, struct vtc_vf_config *config,
-		      const struct vtc__vf_step *step, int code)
+static void set_failed(struct apply *a, struct vtc_vf_config *config,
+		       const struct vtc__vf_step *step, int code)
 {
 	set_results(config, step->attrs, code);
 	if (record(a, code, VTC_ERROR_ORIGIN_NETLINK, step->operation, config->index)) {
@@ -259,51 +259,96 @@ static int set_failed(struct apply *a, struct vtc_vf_config *config,
 				 a->ctx->rt ? vtc__nl_message(a->ctx->rt) : "");
 		hint(a, step, code);
 	}
-	return code;
 }
 
-static int set_step(struct apply *a, struct vtc_vf_config *config,
-		    const struct vtc__vf_step *step)
+static void no_other_rate(struct apply *a, struct vtc_vf_config *config,
+			  const struct vtc__vf_step *step, int code)
 {
-	uint64_t value[VTC_VF_ATTR_COUNT] = { 0 };
-	int err = step_values(a, config, step, value);
+	set_results(config, step->attrs, code);
+	if (record(a, code, VTC_ERROR_ORIGIN_DEVICE, step->operation, config->index))
+		vtc__err_message(a->ctx,
+				 "the driver does not tell the VF's other rate, so "
+				 "that it could not be kept");
+}
 
-	if (err) {
-		set_results(config, step->attrs, err);
-		if (record(a, err, VTC_ERROR_ORIGIN_DEVICE, step->operation,
-			   config->index))
-			vtc__err_message(a->ctx,
-					 "the driver does not tell the VF's other "
-					 "rate, so that it could not be kept");
-		return err;
-	}
-	if (a->opts.flags & VTC_VF_APPLY_F_DRY_RUN)
-		return 0;
-
-	err = vtc__vf_send(a->pf, a->netdev.ifindex, step, config->index, value);
+static void take_result(struct apply *a, struct vtc_vf_config *config,
+			const struct vtc__vf_step *step, int code)
+{
 	/* If the answer was lost, the change may have been made. */
-	if (!err || err == -ENOBUFS || err == -ETIMEDOUT || err == -EPROTO)
+	if (!code || code == -ENOBUFS || code == -ETIMEDOUT || code == -EPROTO)
 		config->touched |= step->attrs;
-	if (err)
-		return set_failed(a, config, step, err);
+	if (code) {
+		set_failed(a, config, step, code);
+		return;
+	}
 	config->accepted |= step->attrs & config->asked;
 	set_results(config, step->attrs, 0);
 	log_change(a, config, step);
-	return 0;
+}
+
+/* One VF's share of the work. */
+struct share {
+	struct apply *apply;
+	struct vtc_vf_config *config;
+	struct vtc__vf_packet packet;
+};
+
+static void take_answer(void *arg, size_t index, int result)
+{
+	struct share *share = arg;
+
+	take_result(share->apply, share->config, share->packet.steps[index], result);
+}
+
+static bool is_over(const struct apply *a)
+{
+	return a->first && !(a->opts.flags & VTC_VF_APPLY_F_BEST_EFFORT);
+}
+
+static void set_step(struct share *share, const struct vtc__vf_step *step)
+{
+	struct vtc_vf_config *config = share->config;
+	uint64_t value[VTC_VF_ATTR_COUNT] = { 0 };
+	struct apply *a = share->apply;
+	int err = step_values(a, config, step, value);
+
+	if (err) {
+		no_other_rate(a, config, step, err);
+		return;
+	}
+	if (a->opts.flags & VTC_VF_APPLY_F_DRY_RUN)
+		return;
+	if (!vtc__vf_may_be_refused(step, value)) {
+		vtc__vf_packet_add(&share->packet, a->pf, a->netdev.ifindex, step,
+				   config->index, value);
+		return;
+	}
+	vtc__vf_packet_send(&share->packet, a->pf, take_answer, share);
+	if (is_over(a))
+		return;
+	err = vtc__vf_send(a->pf, a->netdev.ifindex, step, config->index, value);
+	take_result(a, config, step, err);
+}
+
+static void set_vf(struct apply *a, struct vtc_vf_config *config)
+{
+	struct share share;
+
+	share.apply = a;
+	share.config = config;
+	share.packet.count = share.packet.len = 0;
+	for (size_t s = 0; s < VTC__VF_STEPS && !is_over(a); s++) {
+		if (config->asked & vtc__vf_steps[s].attrs)
+			set_step(&share, &vtc__vf_steps[s]);
+	}
+	if (!is_over(a))
+		vtc__vf_packet_send(&share.packet, a->pf, take_answer, &share);
 }
 
 static void set_all(struct apply *a)
 {
-	bool go_on = a->opts.flags & VTC_VF_APPLY_F_BEST_EFFORT;
-
-	for (size_t i = 0; i < a->count; i++) {
-		for (size_t s = 0; s < VTC__VF_STEPS; s++) {
-			if (!(a->configs[i]->asked & vtc__vf_steps[s].attrs))
-				continue;
-			if (set_step(a, a->configs[i], &vtc__vf_steps[s]) && !go_on)
-				return;
-		}
-	}
+	for (size_t i = 0; i < a->count && !is_over(a); i++)
+		set_vf(a, a->configs[i]);
 }
 
 /* ---- Reading back ---- */

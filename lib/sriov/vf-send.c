@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One attribute of one VF to the kernel: RTM_SETLINK with the PF's interface. The kernel would
- * apply part of a message with several attributes, and not say which part.
+ * Attributes of one VF to the kernel: RTM_SETLINK with the PF's interface, a message for
+ * each, because the kernel would apply part of a message with several attributes, and not
+ * say which part. The messages can share a datagram.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,53 +14,71 @@
 #include "core/netlink.h"
 #include "vf-send.h"
 
-#define MSG_SIZE 256
+/*
+ * A message always has this shape, and is written as such, not attribute by attribute: a
+ * configuration of many VFs is many messages.
+ */
+struct vtc__vf_message {
+	struct nlmsghdr header;
+	struct ifinfomsg link;
+	struct nlattr list, info, attr;
+	unsigned char value[48];
+};
 
-static int put_pair(const struct vtc__vf_step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		    const uint64_t *value)
+_Static_assert(sizeof(struct vtc__vf_message) == VTC__VF_MESSAGE_MAX,
+	       "a packet has room for all");
+
+static void put(struct vtc__vf_message *msg, int type, const void *value, size_t size)
+{
+	memcpy(msg->value, value, size);
+	msg->attr.nla_type = (uint16_t)type;
+	msg->attr.nla_len = (uint16_t)(sizeof(struct nlattr) + size);
+}
+
+static void put_pair(const struct vtc__vf_step *step, struct vtc__vf_message *msg,
+		     uint32_t vf, const uint64_t *value)
 {
 	struct ifla_vf_trust pair = { .vf = vf, .setting = (uint32_t)value[step->attr] };
 
-	return vtc__nlmsg_put(msg, step->type, &pair, sizeof(pair));
+	put(msg, step->type, &pair, sizeof(pair));
 }
 
-static int put_mac(const struct vtc__vf_step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		   const uint64_t *value)
+static void put_mac(const struct vtc__vf_step *step, struct vtc__vf_message *msg,
+		    uint32_t vf, const uint64_t *value)
 {
 	struct ifla_vf_mac mac = { .vf = vf };
 
 	vtc__vf_unpack_mac(value[step->attr], mac.mac);
-	return vtc__nlmsg_put(msg, step->type, &mac, sizeof(mac));
+	put(msg, step->type, &mac, sizeof(mac));
 }
 
 /* 802.1Q goes in the older attribute, which every kernel and driver knows. */
-static int put_vlan(const struct vtc__vf_step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		    const uint64_t *value)
+static void put_vlan(const struct vtc__vf_step *step, struct vtc__vf_message *msg,
+		     uint32_t vf, const uint64_t *value)
 {
 	struct vtc_vlan vlan = vtc__vf_unpack_vlan(value[step->attr]);
 	struct ifla_vf_vlan old = { .vf = vf, .vlan = vlan.id, .qos = vlan.qos };
-	struct ifla_vf_vlan_info info;
-	struct nlattr *list;
-	int err;
+	struct {
+		struct nlattr attr;
+		struct ifla_vf_vlan_info info;
+	} list;
 
-	if (!vlan.proto || vlan.proto == VTC_VLAN_PROTO_8021Q)
-		return vtc__nlmsg_put(msg, IFLA_VF_VLAN, &old, sizeof(old));
-
-	memset(&info, 0, sizeof(info));
-	info.vf = vf;
-	info.vlan = vlan.id;
-	info.qos = vlan.qos;
-	info.vlan_proto = htons(vlan.proto);
-	list = vtc__nlmsg_nest(msg, IFLA_VF_VLAN_LIST);
-	if (!list)
-		return -EMSGSIZE;
-	err = vtc__nlmsg_put(msg, IFLA_VF_VLAN_INFO, &info, sizeof(info));
-	vtc__nlmsg_nest_end(msg, list);
-	return err;
+	if (!vlan.proto || vlan.proto == VTC_VLAN_PROTO_8021Q) {
+		put(msg, IFLA_VF_VLAN, &old, sizeof(old));
+		return;
+	}
+	memset(&list, 0, sizeof(list));
+	list.attr.nla_type = IFLA_VF_VLAN_INFO;
+	list.attr.nla_len = sizeof(struct nlattr) + sizeof(list.info);
+	list.info.vf = vf;
+	list.info.vlan = vlan.id;
+	list.info.qos = vlan.qos;
+	list.info.vlan_proto = htons(vlan.proto);
+	put(msg, IFLA_VF_VLAN_LIST | NLA_F_NESTED, &list, sizeof(list));
 }
 
-static int put_rates(const struct vtc__vf_step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		     const uint64_t *value)
+static void put_rates(const struct vtc__vf_step *step, struct vtc__vf_message *msg,
+		      uint32_t vf, const uint64_t *value)
 {
 	struct ifla_vf_rate rate = {
 		.vf = vf,
@@ -67,18 +86,18 @@ static int put_rates(const struct vtc__vf_step *step, struct vtc__nlmsg *msg, ui
 		.max_tx_rate = (uint32_t)value[VTC_VF_ATTR_MAX_RATE],
 	};
 
-	return vtc__nlmsg_put(msg, step->type, &rate, sizeof(rate));
+	put(msg, step->type, &rate, sizeof(rate));
 }
 
-static int put_guid(const struct vtc__vf_step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		    const uint64_t *value)
+static void put_guid(const struct vtc__vf_step *step, struct vtc__vf_message *msg,
+		     uint32_t vf, const uint64_t *value)
 {
 	struct ifla_vf_guid guid;
 
 	memset(&guid, 0, sizeof(guid));
 	guid.vf = vf;
 	guid.guid = value[step->attr];
-	return vtc__nlmsg_put(msg, step->type, &guid, sizeof(guid));
+	put(msg, step->type, &guid, sizeof(guid));
 }
 
 /*
@@ -104,32 +123,73 @@ const struct vtc__vf_step vtc__vf_steps[VTC__VF_STEPS] = {
 	  1u << VTC_VF_ATTR_PORT_GUID },
 };
 
+static void wrap(struct nlattr *nest, int type, const struct nlattr *content)
+{
+	nest->nla_type = (uint16_t)(type | NLA_F_NESTED);
+	nest->nla_len = (uint16_t)(sizeof(struct nlattr) + content->nla_len);
+}
+
+static void make_message(uint32_t ifindex, const struct vtc__vf_step *step, uint32_t vf,
+			 const uint64_t *value, struct vtc__vf_message *msg)
+{
+	memset(msg, 0, sizeof(*msg));
+	step->put(step, msg, vf, value);
+	wrap(&msg->info, IFLA_VF_INFO, &msg->attr);
+	wrap(&msg->list, IFLA_VFINFO_LIST, &msg->info);
+	msg->link.ifi_index = (int)ifindex;
+	msg->header.nlmsg_type = RTM_SETLINK;
+	msg->header.nlmsg_len = NLMSG_LENGTH(sizeof(msg->link)) + msg->list.nla_len;
+}
+
+void vtc__vf_packet_add(struct vtc__vf_packet *packet, struct vtc_pf *pf,
+			uint32_t ifindex, const struct vtc__vf_step *step, uint32_t vf,
+			const uint64_t *value)
+{
+	struct vtc__vf_message msg;
+
+	make_message(ifindex, step, vf, value, &msg);
+	memcpy(packet->data + packet->len, &msg, msg.header.nlmsg_len);
+	packet->len += NLMSG_ALIGN(msg.header.nlmsg_len);
+	packet->steps[packet->count++] = step;
+	vtc__log(pf->ctx, VTC_LOG_DEBUG, "%s vf %u: %s", pf->address, vf,
+		 step->operation);
+}
+
+void vtc__vf_packet_send(struct vtc__vf_packet *packet, struct vtc_pf *pf,
+			 vtc__nl_result_fn fn, void *arg)
+{
+	struct vtc__nl *nl;
+	int err = vtc__nl_rt(pf->ctx, &nl);
+
+	if (!err && packet->count)
+		vtc__nl_request_all(pf->ctx, nl, packet->data, packet->len, fn, arg);
+	for (size_t i = 0; err && i < packet->count; i++)
+		fn(arg, i, err);
+	packet->count = packet->len = 0;
+}
+
+static void keep_result(void *arg, size_t index, int result)
+{
+	(void)index;
+	*(int *)arg = result;
+}
+
 static int send_step(struct vtc_pf *pf, uint32_t ifindex, const struct vtc__vf_step *step,
 		     uint32_t vf, const uint64_t *value)
 {
-	struct ifinfomsg ifi = { .ifi_index = (int)ifindex };
-	struct vtc__nlmsg *msg = vtc__nlmsg_new(RTM_SETLINK, 0, MSG_SIZE);
-	struct nlattr *list, *info;
-	struct vtc__nl *nl;
-	int err;
+	struct vtc__vf_packet packet;
+	int result = 0;
 
-	if (!msg)
-		return -ENOMEM;
-	err = vtc__nlmsg_append(msg, &ifi, sizeof(ifi));
-	list = err ? NULL : vtc__nlmsg_nest(msg, IFLA_VFINFO_LIST);
-	info = list ? vtc__nlmsg_nest(msg, IFLA_VF_INFO) : NULL;
-	err = info ? step->put(step, msg, vf, value) : -EMSGSIZE;
-	if (!err)
-		err = vtc__nl_rt(pf->ctx, &nl);
-	if (!err) {
-		vtc__nlmsg_nest_end(msg, info);
-		vtc__nlmsg_nest_end(msg, list);
-		vtc__log(pf->ctx, VTC_LOG_DEBUG, "%s vf %u: %s", pf->address, vf,
-			 step->operation);
-		err = vtc__nl_request(pf->ctx, nl, msg, NULL, NULL);
-	}
-	vtc__nlmsg_free(msg);
-	return err;
+	packet.count = packet.len = 0;
+	vtc__vf_packet_add(&packet, pf, ifindex, step, vf, value);
+	vtc__vf_packet_send(&packet, pf, keep_result, &result);
+	return result;
+}
+
+/* Some drivers refuse an address of zeros. */
+bool vtc__vf_may_be_refused(const struct vtc__vf_step *step, const uint64_t *value)
+{
+	return step->attr == VTC_VF_ATTR_MAC && !value[VTC_VF_ATTR_MAC];
 }
 
 int vtc__vf_send(struct vtc_pf *pf, uint32_t ifindex, const struct vtc__vf_step *step,
@@ -139,7 +199,7 @@ int vtc__vf_send(struct vtc_pf *pf, uint32_t ifindex, const struct vtc__vf_step 
 								    VTC__VF_MAC_NOBODY };
 	int err = send_step(pf, ifindex, step, vf, value);
 
-	if (err == -EINVAL && step->attr == VTC_VF_ATTR_MAC && !value[VTC_VF_ATTR_MAC])
+	if (err == -EINVAL && vtc__vf_may_be_refused(step, value))
 		err = send_step(pf, ifindex, step, vf, nobody);
 	return err;
 }

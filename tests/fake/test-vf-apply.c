@@ -248,8 +248,8 @@ START_TEST(everything_at_once)
 END_TEST
 
 /*
- * 8 attributes of 4 VFs are 28 messages (the rates share one), one look before, one
- * after.
+ * 8 attributes of 4 VFs are 28 messages (the rates share one) in 4 datagrams, one look
+ * before, one after.
  */
 START_TEST(no_more_messages_than_needed)
 {
@@ -258,7 +258,7 @@ START_TEST(no_more_messages_than_needed)
 	ck_assert_errno(apply(4, 0), 0);
 	ck_assert_uint_eq(vtct_requests(k, RTM_SETLINK), 28);
 	ck_assert_uint_eq(vtct_requests(k, RTM_GETLINK), 2);
-	ck_assert_uint_eq(vtct_calls(k, VTCT_NL_SEND), 30);
+	ck_assert_uint_eq(vtct_calls(k, VTCT_NL_SEND), 6);
 }
 END_TEST
 
@@ -553,8 +553,8 @@ START_TEST(putting_back_fails)
 
 	ask_all(0);
 	fake->vfs[0].error[IFLA_VF_SPOOFCHK] = -EIO;
-	s = vtct_script(k, RTM_SETLINK,
-			5); /* trust, mac, vlan, spoof, then undo vlan, mac */
+	/* 7 messages; then RSS query, link, rates and VLAN undone; then MAC. */
+	s = vtct_script(k, RTM_SETLINK, 7 + 4);
 	vtct_script_ack(s, -EADDRINUSE, NULL);
 	ck_assert_errno(apply(1, 0), -EIO);
 	ck_assert_ptr_nonnull(
@@ -667,7 +667,7 @@ START_TEST(a_pf_that_vanishes_under_way)
 	ask_all(0);
 	vtct_script_ack(vtct_script(k, RTM_SETLINK, 3), -ENODEV, NULL);
 	ck_assert_errno(apply(1, 0), -ENODEV);
-	ck_assert_uint_eq(vtct_requests(k, RTM_SETLINK), 4);
+	ck_assert_uint_eq(vtct_requests(k, RTM_SETLINK), 7);
 	ck_assert_errno(result(0, VTC_VF_ATTR_TRUST), -ECANCELED);
 	ck_assert_errno(result(0, VTC_VF_ATTR_SPOOF_CHECK), -ENODEV);
 }
@@ -681,9 +681,36 @@ START_TEST(a_lost_answer)
 	vtct_script_error(s, -ENOBUFS);
 	ask_all(0);
 	fails(1, 0, -ENOBUFS);
-	ck_assert_uint_eq(vtct_requests(k, RTM_SETLINK), 4);
+	ck_assert_uint_eq(vtct_requests(k, RTM_SETLINK), 14);
 	ck_assert_errno(result(0, VTC_VF_ATTR_MAC), -ENOBUFS);
 	ck_assert_errno(result(0, VTC_VF_ATTR_TRUST), -ECANCELED);
+}
+END_TEST
+
+/* The kernel goes on behind a failure; what it did there is undone as well. */
+START_TEST(what_comes_behind_a_failure)
+{
+	ask_all(0);
+	ask_all(1);
+	fake->vfs[0].error[IFLA_VF_TRUST] = -EIO;
+	fails(2, 0, -EIO);
+	ck_assert_errno(result(0, VTC_VF_ATTR_TRUST), -EIO);
+	ck_assert_errno(result(0, VTC_VF_ATTR_RSS_QUERY), -ECANCELED);
+	ck_assert_errno(result(1, VTC_VF_ATTR_TRUST), -ECANCELED);
+	ck_assert_uint_eq(vtct_requests(k, RTM_SETLINK), 7 + 6);
+}
+END_TEST
+
+/* What is in front of an address of zeros goes out before it, the rest after it. */
+START_TEST(clearing_the_address_is_a_message_alone)
+{
+	vtc_vf_config_set_trust(config[0], 1);
+	vtc_vf_config_clear(config[0], VTC_VF_ATTR_MAC);
+	vtc_vf_config_set_spoof_check(config[0], 1);
+	vtc_vf_config_set_rss_query(config[0], 1);
+	ck_assert_errno(apply(1, 0), 0);
+	ck_assert_uint_eq(vtct_requests(k, RTM_SETLINK), 4);
+	ck_assert_uint_eq(vtct_calls(k, VTCT_NL_SEND), 2 + 3);
 }
 END_TEST
 
@@ -794,6 +821,8 @@ int main(void)
 	tcase_add_test(tc, a_pf_that_vanished);
 	tcase_add_test(tc, a_pf_that_vanishes_under_way);
 	tcase_add_test(tc, a_lost_answer);
+	tcase_add_test(tc, what_comes_behind_a_failure);
+	tcase_add_test(tc, clearing_the_address_is_a_message_alone);
 	tcase_add_test(tc, interrupted);
 	tcase_add_test(tc, another_process_holds_the_lock);
 	tcase_add_test(tc, a_dry_run_changes_nothing);

@@ -430,27 +430,38 @@ const void *vtct_last_request(const struct vtct_kernel *k, uint16_t type, size_t
 	return NULL;
 }
 
+static void handle(struct vtct_call_msg *call)
+{
+	struct vtct_script *s;
+
+	remember(call->k, call->msg);
+	s = take_script(call->k, call->msg->nlmsg_type);
+	if (s)
+		play(call, s);
+	else
+		answer_as_usual(call);
+}
+
+/* Like the kernel: one message after the other, up to one that makes no sense. */
 ssize_t vtct_nl_send(void *priv, int fd, const void *data, size_t len)
 {
 	struct vtct_kernel *k = priv;
 	struct vtct_call_msg call = { k, vtct_sock_find(k, fd), data };
 	int fault = vtct_fault(k, VTCT_NL_SEND, NULL);
-	struct vtct_script *s;
+	size_t at = 0;
 
 	if (fault)
 		return fault;
 	if (!call.sock)
 		return -EBADF;
-	if (len < NLMSG_HDRLEN || call.msg->nlmsg_len < NLMSG_HDRLEN ||
-	    call.msg->nlmsg_len > len)
-		return (ssize_t)len; /* like the kernel, without a word */
 	vtct_inside++;
-	remember(k, call.msg);
-	s = take_script(k, call.msg->nlmsg_type);
-	if (s)
-		play(&call, s);
-	else
-		answer_as_usual(&call);
+	while (at < len && len - at >= NLMSG_HDRLEN) {
+		call.msg = (const void *)((const char *)data + at);
+		if (call.msg->nlmsg_len < NLMSG_HDRLEN || call.msg->nlmsg_len > len - at)
+			break;
+		handle(&call);
+		at += NLMSG_ALIGN(call.msg->nlmsg_len);
+	}
 	vtct_inside--;
 	return (ssize_t)len;
 }

@@ -18,8 +18,8 @@
 #include "floor.h"
 #include "plan.h"
 
-#define ROUNDS		4 /* of the slow peers */
-#define TURNS_PER_ROUND 8 /* of libvtc and the floor */
+#define ROUNDS		3  /* of the slow peers */
+#define TURNS_PER_ROUND 10 /* of libvtc and the floor */
 
 #define NOTE                                                                            \
 	"7 settings (trust, MAC, VLAN with priority, spoof check, both rates, link "    \

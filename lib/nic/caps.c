@@ -97,7 +97,7 @@ static struct vtc__nlmsg *ethtool_msg(const struct vtc__genl_family *family, uin
 	return msg;
 }
 
-static void raise_feature(const char *name, int level, int *caps)
+static void set_feature(const char *name, int level, int *caps)
 {
 	static const char *const names[FEATURE_COUNT] = {
 		[VTC_NIC_CAP_NTUPLE] = "rx-ntuple-filter",
@@ -108,7 +108,7 @@ static void raise_feature(const char *name, int level, int *caps)
 	};
 
 	for (size_t i = 0; i < FEATURE_COUNT; i++) {
-		if (strcmp(names[i], name) == 0 && caps[i] < level)
+		if (strcmp(names[i], name) == 0)
 			caps[i] = level;
 	}
 }
@@ -132,7 +132,7 @@ static int take_feature_set(const struct nlattr *set, int level, int *caps)
 		    vtc__nla_str(member[ETHTOOL_A_BITSET_BIT_NAME], &name))
 			return -EPROTO;
 		if (!masked || member[ETHTOOL_A_BITSET_BIT_VALUE])
-			raise_feature(name, level, caps);
+			set_feature(name, level, caps);
 	}
 	return 0;
 }

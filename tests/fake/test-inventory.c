@@ -87,6 +87,11 @@ static const char *all(void)
 /* A second igb port has no VFs, and functions that are no network controllers. */
 START_TEST(nics_come_in_order_of_bus_and_number)
 {
+	struct vtct_pf *two = vtct_alloc(sizeof(*two));
+
+	vtct_pf_netdevsim(two, 2);
+	vtct_tree_add_pf(tree, two);
+	free(two);
 	vtct_kernel_netdevsim(k, 10);
 	vtct_kernel_igb(k, 1);
 	vtct_tree_add(tree, "bus/pci/devices/10000:00:00.0/class = 0x020000\n"
@@ -94,10 +99,11 @@ START_TEST(nics_come_in_order_of_bus_and_number)
 			    "bus/pci/devices/junk/class = 0x020000\n"
 			    "bus/pci/devices/0000:0A:00.0/class = 0x020000\n");
 	take();
-	ck_assert_str_eq(all(), "netdevsim1 netdevsim10 0000:00:02.0 0000:01:00.0 "
-				"0000:01:00.1 0000:01:10.0 0000:01:10.2 0000:01:10.4 "
-				"0000:01:10.6 0000:01:11.0 0000:01:11.2 0000:01:11.4 "
-				"10000:00:00.0 ");
+	ck_assert_str_eq(all(),
+			 "netdevsim1 netdevsim2 netdevsim10 0000:00:02.0 0000:01:00.0 "
+			 "0000:01:00.1 0000:01:10.0 0000:01:10.2 0000:01:10.4 "
+			 "0000:01:10.6 0000:01:11.0 0000:01:11.2 0000:01:11.4 "
+			 "10000:00:00.0 ");
 }
 END_TEST
 
@@ -682,6 +688,33 @@ START_TEST(junk_in_any_file_is_unknown)
 }
 END_TEST
 
+START_TEST(text_that_would_harm_a_terminal_is_unknown)
+{
+	const char *text;
+
+	vtct_tree_set(tree, PF_DIR "/local_cpulist", "\033[2J\n", 5);
+	vtct_tree_set(tree, PF_DIR "/reset_method", "flr\nbus\n", 8);
+	vtct_tree_set(tree, PF_DIR "/net/enp1s0f0/phys_port_name", "p\377\n", 3);
+	take();
+	ck_assert_int_eq(vtc_nic_get_cpus(find("enp1s0f0"), &text), -ENODATA);
+	ck_assert_int_eq(vtc_nic_get_reset_methods(find("enp1s0f0"), &text), -ENODATA);
+	ck_assert_int_eq(vtc_netdev_get_port_name(
+				 vtc_netdev_foreach_next(find("enp1s0f0"), NULL), &text),
+			 -ENODATA);
+}
+END_TEST
+
+/* A kernel that is short of memory for one file is not us being so. */
+START_TEST(enomem_of_a_file_is_unknown)
+{
+	const char *text;
+
+	vtct_fail_path(k, VTCT_READ, "*/local_cpulist", -ENOMEM);
+	take();
+	ck_assert_int_eq(vtc_nic_get_cpus(find("enp1s0f0"), &text), -ENODATA);
+}
+END_TEST
+
 START_TEST(junk_class_or_ifindex_hides_the_device)
 {
 	vtct_tree_set(tree, PF_DIR "/class", "class\n", 6);
@@ -931,6 +964,8 @@ int main(void)
 	tcase_add_test(tcase, a_vanished_device_is_left_out);
 	tcase_add_test(tcase, any_step_may_fail);
 	tcase_add_test(tcase, junk_in_any_file_is_unknown);
+	tcase_add_test(tcase, text_that_would_harm_a_terminal_is_unknown);
+	tcase_add_test(tcase, enomem_of_a_file_is_unknown);
 	tcase_add_test(tcase, junk_class_or_ifindex_hides_the_device);
 	tcase_add_test(tcase, capability_chains_end);
 	tcase_add_test(tcase, without_rights_config_space_is_unknown);

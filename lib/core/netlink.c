@@ -236,20 +236,22 @@ static int take_answer(struct vtc_ctx *ctx, struct vtc__nl *nl, struct answer *a
 {
 	uint64_t deadline = vtc__now_ns(ctx) + ANSWER_TIMEOUT_NS;
 
-	while (!answer->complete) {
+	for (;;) {
 		ssize_t n = receive(ctx, nl, answer->fn != NULL);
 		uint64_t now;
 
-		if (n >= 0) {
+		if (n >= 0)
 			take_datagram(nl, answer, (size_t)n);
-			continue;
-		}
-		if (n != -EAGAIN && n != -EINTR)
+		else if (n != -EAGAIN && n != -EINTR)
 			return (int)n;
+		if (answer->complete)
+			break;
+		/* Also while datagrams come: they may be all but the answer, without end. */
 		now = vtc__now_ns(ctx);
 		if (now >= deadline)
 			return -ETIMEDOUT;
-		n = ctx->sys->poll(ctx->sys_priv, nl->fd, deadline - now);
+		if (n < 0)
+			n = ctx->sys->poll(ctx->sys_priv, nl->fd, deadline - now);
 		if (n < 0)
 			return (int)n;
 	}

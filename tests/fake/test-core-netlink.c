@@ -174,6 +174,34 @@ START_TEST(no_answer_is_a_timeout_without_waiting_for_ever)
 }
 END_TEST
 
+static uint64_t one_second_a_look(void *data)
+{
+	uint64_t *now = data;
+
+	return *now += 1000 * VTCT_NS_PER_MS;
+}
+
+/* The queue is never empty, so that nothing but the clock can end this. */
+START_TEST(a_stream_of_other_answers_is_a_timeout)
+{
+	uint64_t now = 0;
+	struct vtc_ctx_opts opts = VTC_CTX_OPTS_INIT;
+	const struct nlmsghdr stale = { .nlmsg_len = sizeof(stale),
+					.nlmsg_type = NLMSG_NOOP };
+	struct vtct_script *s = vtct_script(k, RTM_GETLINK, 0);
+
+	opts.clock = one_second_a_look;
+	opts.clock_data = &now;
+	vtc_ctx_unref(ctx);
+	ctx = vtct_kernel_ctx_opts(k, &opts);
+	ck_assert_errno(vtc__nl_rt(ctx, &nl), 0);
+	for (int i = 0; i < 100; i++)
+		vtct_script_data(s, &stale, sizeof(stale), false);
+	vtct_script_ack(s, 0, NULL);
+	ck_assert_errno(get_link(), -ETIMEDOUT);
+}
+END_TEST
+
 START_TEST(a_late_answer_is_waited_for)
 {
 	struct vtct_script *s = vtct_script(k, RTM_GETLINK, 0);
@@ -621,6 +649,7 @@ int main(void)
 	tcase_add_test(tcase, words_are_found_behind_a_repeated_request);
 	tcase_add_test(tcase, long_words_are_cut);
 	tcase_add_test(tcase, no_answer_is_a_timeout_without_waiting_for_ever);
+	tcase_add_test(tcase, a_stream_of_other_answers_is_a_timeout);
 	tcase_add_test(tcase, a_late_answer_is_waited_for);
 	tcase_add_test(tcase,
 		       an_answer_after_the_timeout_does_not_answer_the_next_request);

@@ -16,7 +16,8 @@
 
 #define PCI "bus/pci/devices/"
 
-static char *format_text(const char *format, va_list ap)
+static char *__attribute__((format(printf, 1, 0)))
+format_text(const char *format, va_list ap)
 {
 	char *text;
 

@@ -73,7 +73,7 @@ VTC_API int vtc_monitor_open(struct vtc_ctx *ctx, vtc_event_fn fn, void *data,
 			     struct vtc_monitor **ret_monitor);
 
 /**
- * @brief End a monitor.
+ * @brief End a monitor. Within its own callback this does nothing.
  * @param[in] monitor the monitor, may be NULL
  * @thread{ctx}
  * @since 0.1
@@ -101,6 +101,9 @@ VTC_API int vtc_monitor_get_fd(const struct vtc_monitor *monitor);
  * @retval -EINVAL @p monitor is NULL
  * @retval -ENOMEM memory is out; what was lost is made good by the next call
  * @retval -EBUSY called from within the callback
+ * @retval -EAGAIN after a loss, interfaces changed too fast to be listed; the next call
+ *         tries again
+ * @return other negative numbers are the kernel's own; nothing is lost by them
  * @thread{ctx}
  * @since 0.1
  */

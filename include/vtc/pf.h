@@ -159,8 +159,9 @@ VTC_API int vtc_pf_get_total_vfs(struct vtc_pf *pf, uint32_t *ret_count);
  * is slow). It is made by a short-lived helper process, which gets no signal to the
  * caller and holds none of its descriptors; when the time is up the call returns
  * -ETIMEDOUT without putting anything back, and until the helper has come back further
- * changes of this PF by this context return -EBUSY. Otherwise putting back has a time of
- * its own: as long again, and at least ten seconds.
+ * changes of this PF by this context return -EBUSY. If the context ends before the
+ * helper does, the helper stays a child of the process until that ends. Otherwise putting
+ * back has a time of its own: as long again, and at least ten seconds.
  *
  * Two processes that use libvtc with the same state directory take turns.
  *

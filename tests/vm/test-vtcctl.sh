@@ -46,6 +46,31 @@ says() { grep -Eq -e "$1" "$out"; }
 has() { [ "$(count)" = "$1" ]; }
 both() { vf "$1" "$2" && vf "$3" "$4"; }
 
+# values SEPARATOR KEY...: one line for each JSON object that begins with SEPARATOR; 0 is unset.
+values() {
+	start=$1
+	shift
+	tr -d ' \n' | sed "s/{\"$start\":/\n&/g" | awk -v keys="$*" '
+	NR > 1 {
+		count = split(keys, key, " ")
+		for (i = 1; i <= count; i++) {
+			value = "-"
+			if (match($0, "\"" key[i] "\":\"?[^\",}]+"))
+				value = substr($0, RSTART + length(key[i]) + 3, RLENGTH - length(key[i]) - 3)
+			sub(/^"/, "", value)
+			printf "%s ", (value == "0" && i > 1 ? "-" : value)
+		}
+		print ""
+	}'
+}
+
+# What both say of VFs and of the PF's interface, in JSON.
+ip_vfs() { ip -d -j link show "$eth" | values vf vf address vlan qos max_tx spoofchk trust link_state; }
+our_vfs() { $vtcctl --json vf show $pf | values index index mac id qos max_rate_mbps spoof_check trust link_state; }
+ip_link() { ip -d -j link show "$eth" | values ifindex ifname ifindex mtu address; }
+our_link() { $vtcctl --json show $pf | values name name ifindex mtu mac | head -n 1; }
+same() { [ -n "$1" ] && [ "$1" = "$2" ]; }
+
 expect "the PF without VFs" 0 list -- says "^$pf  pf    igb     $eth +0/7 "
 expect "a dry run creates nothing" 0 vf create $eth 3 --dry-run -- has 0
 expect "VFs are created" 0 vf create $eth 3 --wait netdev -- has 3
@@ -62,6 +87,8 @@ expect "what igb lacks puts the rest back" 7 vf set $pf 2 vlan 7 link-state enab
 verdict "it is put back" "$(vf 2 vlan && ip link show "$eth")"
 expect "--best-effort keeps the rest" 7 vf set $pf 2 vlan 7 link-state enable --best-effort -- vf 2 'vlan 7'
 expect "what was set is shown" 0 vf show $pf 0 -- says '^ 0  0000:01:10\.0  02:00:00:00:00:01 .* 100 qos 3 802\.1q +- +100 +off '
+expect "in JSON as ip says it" 0 --json vf show $pf -- same "$(ip_vfs)" "$(our_vfs)"
+expect "the PF's interface, too" 0 --json show $pf -- same "$(ip_link | head -n 1)" "$(our_link)"
 expect "through the VF, too" 0 --json show 0000:01:10.0 -- says '"max_rate_mbps": ?100'
 expect "none clears" 0 vf set $pf 0-2 vlan none max-rate none spoof-check default -- \
 	vf 0 'link/ether 02:00:00:00:00:01.* spoof checking on'

@@ -246,7 +246,9 @@ static int take_answer(struct vtc_ctx *ctx, struct vtc__nl *nl, struct answer *a
 			return (int)n;
 		if (answer->complete)
 			break;
-		/* Also while datagrams come: they may be all but the answer, without end. */
+		/*
+		 * Also while datagrams come: they may be all but the answer, without end.
+		 */
 		now = vtc__now_ns(ctx);
 		if (now >= deadline)
 			return -ETIMEDOUT;

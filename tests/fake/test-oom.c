@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Memory runs out at every single allocation of every scenario: the library's own, libnl's and the C
- * library's. Each time the call must fail with -ENOMEM or do without; nothing may be
- * leaked, no descriptor stay open, and no change stay half done.
+ * Memory runs out at every single allocation of every scenario: the library's own,
+ * libnl's and the C library's. Each time the call must fail with -ENOMEM or do without;
+ * nothing may be leaked, no descriptor stay open, and no change stay half done.
  *
- * malloc() and its kin are replaced in this program, which a sanitizer does as well: such builds
- * leave it out.
+ * malloc() and its kin are replaced in this program, which a sanitizer does as well: such
+ * builds leave it out.
  */
 #include <dlfcn.h>
 #include <linux/ethtool_netlink.h>
@@ -115,8 +115,9 @@ EXPORTED void free(void *old)
 }
 
 /*
- * libpci is left out. Its first allocations end the process if they fail, before anybody can tell it
- * not to, and some of those while it reads its database are not checked at all (3.9).
+ * libpci is left out. Its first allocations end the process if they fail, before anybody
+ * can tell it not to, and some of those while it reads its database are not checked at
+ * all (3.9).
  */
 struct pci_access;
 EXPORTED struct pci_access *pci_alloc(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a fuzz target is: one function, linked with libFuzzer (--enable-fuzzers) or with replay.c, which
- * gives it the corpus and nothing else.
+ * What a fuzz target is: one function, linked with libFuzzer (--enable-fuzzers) or with
+ * replay.c, which gives it the corpus and nothing else.
  */
 #ifndef VTCT_FUZZ_H
 #define VTCT_FUZZ_H

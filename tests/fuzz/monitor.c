@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any bytes as a broadcast; the first says whether of rtnetlink (even) or of uevents (odd). */
+/*
+ * Any bytes as a broadcast; the first says whether of rtnetlink (even) or of uevents
+ * (odd).
+ */
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <vtc/monitor.h>

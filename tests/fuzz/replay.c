@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Gives a target each file of its corpus, whole and cut at every length: what libFuzzer once found stays
- * found, on machines without clang as well. Files can also be named: fuzz/replay-x FILE...
+ * Gives a target each file of its corpus, whole and cut at every length: what libFuzzer
+ * once found stays found, on machines without clang as well. Files can also be named:
+ * fuzz/replay-x FILE...
  */
 #include <dirent.h>
 #include <stdio.h>

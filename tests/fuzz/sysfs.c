@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Any bytes in the files of a PF, its first VF and their netdevs. The input is a series of records: number
- * of the file, two bytes of length (low first), contents.
+ * Any bytes in the files of a PF, its first VF and their netdevs. The input is a series
+ * of records: number of the file, two bytes of length (low first), contents.
  */
 #include <stdio.h>
 #include <string.h>

@@ -10,8 +10,8 @@
 #include "vtct.h"
 
 /*
- * In the place of lib/nic/names.c: names are in no input, and libpci reads its whole database for each
- * inventory, which would make a target a hundred times slower.
+ * In the place of lib/nic/names.c: names are in no input, and libpci reads its whole
+ * database for each inventory, which would make a target a hundred times slower.
  */
 int vtc__names_fill(struct vtc_inventory *inventory)
 {

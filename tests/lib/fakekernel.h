@@ -62,7 +62,10 @@ void vtct_kernel_virtio(struct vtct_kernel *k);
 
 /* Go straight to this many VFs, with drivers and netdevs, without a broadcast. */
 void vtct_create_vfs(struct vtct_kernel *k, struct vtct_pf *pf, uint32_t count);
-/* Somebody else writes to sriov_numvfs: VFs come and go with all broadcasts. The kernel's result. */
+/*
+ * Somebody else writes to sriov_numvfs: VFs come and go with all broadcasts. The kernel's
+ * result.
+ */
 int vtct_write_num_vfs(struct vtct_kernel *k, struct vtct_pf *pf, uint32_t count);
 /* Take the PF and its VFs away, as hot-unplug does: broadcasts, files, everything. */
 void vtct_unplug(struct vtct_kernel *k, struct vtct_pf *pf);

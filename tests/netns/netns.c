@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Namespaces by unshare(2); interfaces by the library's own netlink, which the tests here check. */
+/*
+ * Namespaces by unshare(2); interfaces by the library's own netlink, which the tests here
+ * check.
+ */
 #include "netns.h"
 
 #include <fcntl.h>

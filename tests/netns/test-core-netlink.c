@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Netlink requests and broadcasts on the real kernel, in a network namespace of our own. */
+/*
+ * Netlink requests and broadcasts on the real kernel, in a network namespace of our own.
+ */
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -29,10 +29,13 @@ static struct json_object *all_nics(const struct vtc_inventory *inventory)
 
 static int run(struct tool *tool)
 {
+	struct vtc_inventory_opts opts = VTC_INVENTORY_OPTS_INIT;
 	struct vtc_inventory *inventory;
 	struct json_object *list;
-	int r = vtc_inventory_new(tool->ctx, NULL, &inventory);
+	int r;
 
+	opts.flags = VTC_INVENTORY_F_NAMES;
+	r = vtc_inventory_new(tool->ctx, &opts, &inventory);
 	if (r < 0)
 		return fail_vtc(tool, r);
 	list = all_nics(inventory);

@@ -179,7 +179,7 @@ static int run(struct tool *tool)
 	struct vtc_inventory *inventory;
 	int code;
 
-	opts.flags = VTC_INVENTORY_F_CAPS;
+	opts.flags = VTC_INVENTORY_F_CAPS | VTC_INVENTORY_F_NAMES;
 	code = vtc_inventory_new(tool->ctx, &opts, &inventory);
 	if (code < 0)
 		return fail_vtc(tool, code);

@@ -96,11 +96,13 @@ struct vtc_netdev;
 
 /** Ask the drivers what they can do, too (several netlink requests for each netdev). */
 #define VTC_INVENTORY_F_CAPS (1u << 0)
+/** Look up vendors and models, too (reads the PCI ID database, some milliseconds). */
+#define VTC_INVENTORY_F_NAMES (1u << 1)
 
 /** Options of vtc_inventory_new(). */
 struct vtc_inventory_opts {
 	uint32_t sz;	/**< sizeof(struct vtc_inventory_opts). */
-	uint32_t flags; /**< #VTC_INVENTORY_F_CAPS or 0. */
+	uint32_t flags; /**< VTC_INVENTORY_F_ flags. */
 };
 
 /** Initialiser for struct vtc_inventory_opts. */
@@ -233,7 +235,8 @@ VTC_API int vtc_nic_get_pci_id(const struct vtc_nic *nic, uint16_t *ret_vendor,
  * @brief Name of the vendor, from the PCI ID database.
  * @param[in] nic the nic
  * @param[out] ret_name the name
- * @return tri-state; -ENODATA also if the library was built without libpci
+ * @return tri-state; -ENODATA also without #VTC_INVENTORY_F_NAMES, or if the library was
+ *         built without libpci
  * @thread{ctx}
  * @since 0.1
  */
@@ -243,7 +246,8 @@ VTC_API int vtc_nic_get_vendor_name(const struct vtc_nic *nic, const char **ret_
  * @brief Name of the model, from the PCI ID database.
  * @param[in] nic the nic
  * @param[out] ret_name the name
- * @return tri-state; -ENODATA also if the library was built without libpci
+ * @return tri-state; -ENODATA also without #VTC_INVENTORY_F_NAMES, or if the library was
+ *         built without libpci
  * @thread{ctx}
  * @since 0.1
  */

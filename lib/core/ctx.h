@@ -26,6 +26,7 @@ struct vtc_ctx {
 	void *sys_priv;
 	struct vtc_ctx_opts opts; /* the paths in it point to the two arrays below */
 	char sysfs_root[VTC__ROOT_MAX];
+	char real_root[VTC__ROOT_MAX]; /* the same without links; "": not known yet */
 	char state_dir[VTC__ROOT_MAX];
 	struct vtc_error error;
 	struct vtc__nl *rt; /* request connections, opened when first needed */

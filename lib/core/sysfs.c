@@ -189,22 +189,30 @@ int vtc__sysfs_link_name(struct vtc_ctx *ctx, const char *path, char *buf, size_
 	return vtc__text_copy(buf, len, slash ? slash + 1 : target);
 }
 
+/* Resolved once: it takes as many system calls as the path below it. */
+static int find_real_root(struct vtc_ctx *ctx)
+{
+	if (ctx->real_root[0])
+		return 0;
+	return ctx->sys->realpath(ctx->sys_priv, ctx->sysfs_root, ctx->real_root,
+				  sizeof(ctx->real_root));
+}
+
 int vtc__sysfs_real(struct vtc_ctx *ctx, const char *path, char *buf, size_t len)
 {
-	char full[VTC__PATH_MAX], real[VTC__PATH_MAX], root[VTC__PATH_MAX];
+	char full[VTC__PATH_MAX], real[VTC__PATH_MAX];
 	size_t n;
 	int err = full_path(ctx, path, full);
 
 	if (!err)
 		err = ctx->sys->realpath(ctx->sys_priv, full, real, sizeof(real));
 	if (!err)
-		err = ctx->sys->realpath(ctx->sys_priv, ctx->sysfs_root, root,
-					 sizeof(root));
+		err = find_real_root(ctx);
 	if (err)
 		return err;
 
-	n = strlen(root);
-	if (strncmp(real, root, n) != 0 || real[n] != '/')
+	n = strlen(ctx->real_root);
+	if (strncmp(real, ctx->real_root, n) != 0 || real[n] != '/')
 		return -EXDEV;
 	return vtc__text_copy(buf, len, real + n + 1);
 }

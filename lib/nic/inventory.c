@@ -424,7 +424,7 @@ static int take(struct vtc_ctx *ctx, uint32_t flags, struct vtc_inventory *inven
 		err = link_functions(ctx, inventory);
 	if (!err)
 		err = link_groups(ctx, inventory);
-	if (!err)
+	if (!err && flags & VTC_INVENTORY_F_NAMES)
 		err = vtc__names_fill(inventory);
 	if (err)
 		return err;
@@ -439,7 +439,7 @@ static int load_opts(struct vtc_ctx *ctx, const struct vtc_inventory_opts *given
 
 	if (err)
 		return vtc__err(ctx, err, VTC_ERROR_ORIGIN_ARG, OPERATION, "opts");
-	if (opts->flags & ~VTC_INVENTORY_F_CAPS)
+	if (opts->flags & ~(VTC_INVENTORY_F_CAPS | VTC_INVENTORY_F_NAMES))
 		return vtc__err_arg(ctx, OPERATION, "opts->flags");
 	return 0;
 }

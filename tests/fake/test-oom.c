@@ -235,7 +235,7 @@ static int use_inventory(struct world *w, struct vtc_ctx *ctx)
 	const struct vtc_nic *nic = NULL;
 	int err;
 
-	opts.flags = VTC_INVENTORY_F_CAPS;
+	opts.flags = VTC_INVENTORY_F_CAPS | VTC_INVENTORY_F_NAMES;
 	err = vtc_inventory_new(ctx, &opts, &inventory);
 	if (err)
 		return err;

@@ -75,9 +75,11 @@ static void replace_database(const char *contents)
 
 static const struct vtc_nic *take(void)
 {
+	struct vtc_inventory_opts opts = VTC_INVENTORY_OPTS_INIT;
 	const struct vtc_nic *nic = NULL;
 
-	ck_assert_errno(vtc_inventory_new(ctx, NULL, &inv), 0);
+	opts.flags = VTC_INVENTORY_F_NAMES;
+	ck_assert_errno(vtc_inventory_new(ctx, &opts, &inv), 0);
 	ck_assert_errno(vtc_inventory_find(inv, "0000:01:00.0", &nic), 0);
 	return nic;
 }
@@ -94,6 +96,18 @@ START_TEST(the_real_database_knows_igb)
 	ck_assert_str_eq(text, "Intel Corporation");
 	ck_assert_int_eq(vtc_nic_get_device_name(nic, &text), 1);
 	ck_assert_ptr_nonnull(strstr(text, "82576"));
+}
+END_TEST
+
+START_TEST(the_database_is_left_alone_unless_asked_for)
+{
+	const struct vtc_nic *nic;
+	const char *text;
+
+	ck_assert_errno(vtc_inventory_new(ctx, NULL, &inv), 0);
+	ck_assert_errno(vtc_inventory_find(inv, "0000:01:00.0", &nic), 0);
+	ck_assert_int_eq(vtc_nic_get_vendor_name(nic, &text), -ENODATA);
+	ck_assert_int_eq(vtc_nic_get_device_name(nic, &text), -ENODATA);
 }
 END_TEST
 
@@ -141,6 +155,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, the_real_database_knows_igb);
+	tcase_add_test(tcase, the_database_is_left_alone_unless_asked_for);
 	tcase_add_test(tcase, what_is_not_in_the_database_is_unknown);
 	tcase_add_test(tcase, a_broken_database_does_not_end_the_process);
 	tcase_add_test(tcase, an_empty_database_names_nothing);

@@ -23,7 +23,7 @@ static void open_inventory(uint32_t flags)
 {
 	struct vtc_inventory_opts opts = VTC_INVENTORY_OPTS_INIT;
 
-	opts.flags = flags;
+	opts.flags = flags | VTC_INVENTORY_F_NAMES;
 	if (!ctx)
 		ck_assert_errno(vtc_ctx_new(NULL, &ctx), 0);
 	ck_assert_msg(vtc_inventory_new(ctx, &opts, &inventory) == 0, "%s",

@@ -95,7 +95,7 @@ struct vtc_nic;
 struct vtc_netdev;
 
 /** Ask the drivers what they can do, too (several netlink requests for each netdev). */
-#define VTC_INVENTORY_F_CAPS (1u << 0)
+#define VTC_INVENTORY_F_CAPS  (1u << 0)
 /** Look up vendors and models, too (reads the PCI ID database, some milliseconds). */
 #define VTC_INVENTORY_F_NAMES (1u << 1)
 

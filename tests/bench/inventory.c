@@ -26,8 +26,8 @@
 	"(driver, interface, IOMMU group each), as files and links in "      \
 	"memory; less the time for a PF without VF, divided by N; each run " \
 	"is the best of 20"
-#define FIXED_NOTE                                                         \
-	"vtc_inventory_new() without options, of one PF without VF; "      \
+#define FIXED_NOTE                                                    \
+	"vtc_inventory_new() without options, of one PF without VF; " \
 	"each run is the best of 20"
 #define MEMORY_NOTE "heap that an inventory of one PF and 256 VFs holds, divided by 256"
 #define IGB_NOTE                                                             \

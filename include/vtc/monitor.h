@@ -22,6 +22,9 @@ extern "C" {
  * network namespace. The caller waits for the monitor's file descriptor in a loop of its
  * own and then calls vtc_monitor_dispatch(), which never waits.
  *
+ * VF and PF events are about PCI functions. A device on another bus, such as netdevsim,
+ * shows by its interfaces alone.
+ *
  * The kernel drops broadcasts when a listener is too slow. A monitor notices, compares
  * what is there with what it knew, delivers the difference as ordinary events, and
  * #VTC_EVENT_RESYNC last. Only intermediate states can be missed, never the final one. @{
@@ -34,7 +37,7 @@ enum vtc_event_type {
 	VTC_EVENT_LINK_REMOVED = 3, /**< It vanished, or moved to another namespace. */
 	VTC_EVENT_VF_ADDED = 4,	    /**< A virtual function appeared. */
 	VTC_EVENT_VF_REMOVED = 5,   /**< A virtual function vanished. */
-	VTC_EVENT_PF_GONE = 6,	    /**< A physical function vanished (hot-unplug). */
+	VTC_EVENT_PF_GONE = 6,	    /**< A PCI physical function vanished (hot-unplug). */
 	VTC_EVENT_RESYNC = 7,	    /**< Events were lost and the state was read anew. */
 };
 

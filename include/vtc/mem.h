@@ -63,10 +63,10 @@ struct vtc_mem_region {
 	uint32_t flags;	     /**< #VTC_MEM_F_TRUSTED or 0. */
 	uint64_t guest_addr; /**< Guest address of the first byte. */
 	uint64_t size;	     /**< Length in bytes, not 0. */
-	uint64_t fd_offset;  /**< Where in the file it begins; need not be page-aligned. */
-	void *base;	     /**< The memory itself; NULL: map @ref fd. Borrowed. */
-	int32_t fd;	     /**< The file; -1 with @ref base. Not kept: may be closed after. */
-	uint32_t perm;	     /**< One of enum vtc_mem_perm. */
+	uint64_t fd_offset; /**< Where in the file it begins; need not be page-aligned. */
+	void *base;	    /**< The memory itself; NULL: map @ref fd. Borrowed. */
+	int32_t fd;    /**< The file; -1 with @ref base. Not kept: may be closed after. */
+	uint32_t perm; /**< One of enum vtc_mem_perm. */
 };
 
 /** A memory map. */
@@ -151,9 +151,9 @@ VTC_API int vtc_mem_remove(struct vtc_mem *mem, uint64_t guest_addr, uint64_t si
  * @thread{queue}
  * @since 0.2
  */
-VTC_API int vtc_mem_translate(const struct vtc_mem *mem, uint64_t guest_addr, uint64_t len,
-			      enum vtc_mem_perm perm, struct vtc_segment *segments,
-			      unsigned int max);
+VTC_API int vtc_mem_translate(const struct vtc_mem *mem, uint64_t guest_addr,
+			      uint64_t len, enum vtc_mem_perm perm,
+			      struct vtc_segment *segments, unsigned int max);
 
 /**
  * @brief Keep a record of the pages that the device side writes (for migration).

@@ -73,33 +73,41 @@ enum vtc_vring_role {
 
 /** Where a ring stands: enough to go on elsewhere. */
 struct vtc_vring_state {
-	uint16_t avail;	      /**< Next index (split) or slot (packed) to pull or to add at. */
-	uint16_t used;	      /**< Next index or slot to push or to reap at. */
-	uint8_t avail_wrap;   /**< Packed: wrap counter that belongs to @ref avail. */
-	uint8_t used_wrap;    /**< Packed: wrap counter that belongs to @ref used. */
-	uint16_t in_flight;   /**< Chains between the two; see vtc_vring_get_in_flight(). */
+	uint16_t avail; /**< Next index (split) or slot (packed) to pull or to add at. */
+	uint16_t used;	/**< Next index or slot to push or to reap at. */
+	uint8_t avail_wrap; /**< Packed: wrap counter that belongs to @ref avail. */
+	uint8_t used_wrap;  /**< Packed: wrap counter that belongs to @ref used. */
+	uint16_t in_flight; /**< Chains between the two; see vtc_vring_get_in_flight(). */
 };
 
-/** Options of vtc_vring_new(). */
+/**
+ * Options of vtc_vring_new().
+ *
+ * The driver side uses indirect tables only if it is told where to put them: @ref size tables
+ * of @ref indirect_len descriptors (2 to @ref size) of 16 bytes each, at @ref indirect_addr.
+ * Chains of more buffers than that, and chains of one, go without.
+ */
 struct vtc_vring_opts {
-	uint32_t sz;		     /**< sizeof(struct vtc_vring_opts). */
-	uint32_t flags;		     /**< No flag is defined: 0. */
-	uint32_t role;		     /**< One of enum vtc_vring_role. */
-	uint32_t size;		     /**< Descriptors, 1 to #VTC_VRING_SIZE_MAX. */
-	uint64_t features[2];	     /**< What both sides agreed on. */
-	uint64_t desc_addr;	     /**< Guest address of the descriptor table or ring. */
-	uint64_t driver_addr;	     /**< Of the available ring, or the driver's events. */
-	uint64_t device_addr;	     /**< Of the used ring, or the device's events. */
-	struct vtc_vring_state state; /**< Where to go on; zeros and packed wraps 0: new. */
+	uint32_t sz;	      /**< sizeof(struct vtc_vring_opts). */
+	uint32_t flags;	      /**< No flag is defined: 0. */
+	uint32_t role;	      /**< One of enum vtc_vring_role. */
+	uint32_t size;	      /**< Descriptors, 1 to #VTC_VRING_SIZE_MAX. */
+	uint64_t features[2]; /**< What both sides agreed on. */
+	uint64_t desc_addr;   /**< Guest address of the descriptor table or ring. */
+	uint64_t driver_addr; /**< Of the available ring, or the driver's events. */
+	uint64_t device_addr; /**< Of the used ring, or the device's events. */
+	struct vtc_vring_state
+		state; /**< Where to go on; zeros and packed wraps 0: new. */
+	uint64_t indirect_addr; /**< Driver side: see @ref indirect_len. */
+	uint32_t indirect_len;	/**< Driver side: descriptors per indirect table, or 0. */
+	uint32_t reserved;	/**< Must be 0. */
 };
 
 /** Initialiser for struct vtc_vring_opts. */
 #define VTC_VRING_OPTS_INIT                                                                \
 	{                                                                                  \
 		(uint32_t)sizeof(struct vtc_vring_opts), 0, 0, 0, { 0, 0 }, 0, 0, 0,       \
-		{                                                                          \
-			0, 0, 0, 0, 0                                                      \
-		}                                                                          \
+			{ 0, 0, 0, 0, 0 }, 0, 0, 0                                         \
 	}
 
 /** A chain that the device side pulled. */
@@ -157,7 +165,8 @@ struct vtc_vring;
  * @since 0.2
  */
 VTC_API int vtc_vring_new(struct vtc_ctx *ctx, struct vtc_mem *mem,
-			  const struct vtc_vring_opts *opts, struct vtc_vring **ret_vring);
+			  const struct vtc_vring_opts *opts,
+			  struct vtc_vring **ret_vring);
 
 /**
  * @brief End a vring; its memory is left as it is.
@@ -290,7 +299,8 @@ VTC_API int vtc_vring_kick(struct vtc_vring *vring);
  * @thread{queue}
  * @since 0.2
  */
-VTC_API int vtc_vring_reap(struct vtc_vring *vring, struct vtc_done *done, unsigned int max);
+VTC_API int vtc_vring_reap(struct vtc_vring *vring, struct vtc_done *done,
+			   unsigned int max);
 
 /**
  * @brief Where the ring stands.

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A chain that the device side takes from a ring: the fast way for one descriptor within the
+ * span of the last one, and the general one.
+ */
+#ifndef VTC__CHAIN_H
+#define VTC__CHAIN_H
+
+#include "vring.h"
+
+/* A chain under construction. */
+struct vtc__walk {
+	struct vtc_vring *v;
+	struct vtc_segment *segments;
+	unsigned int room;
+	unsigned int count;	/* segments so far */
+	uint32_t readable;	/* of them */
+	uint32_t descs;		/* descriptors so far */
+	uint64_t readable_bytes;
+	uint64_t writable_bytes;
+};
+
+/*
+ * Add a descriptor's buffer, or all of an indirect table. 0, -EPROTO (the ring is broken now)
+ * or -ENOSPC.
+ */
+int vtc__walk_buffer(struct vtc__walk *w, uint64_t addr, uint32_t len, bool write);
+int vtc__walk_table(struct vtc__walk *w, uint64_t addr, uint32_t len);
+
+/* The chain is whole: make it known. */
+VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint16_t id, uint32_t writable,
+				 uint32_t slots)
+{
+	struct vtc__flight *f = &v->flight[id];
+
+	f->writable = writable;
+	f->seq = v->seq;
+	f->slots = (uint16_t)slots;
+	f->state = VTC__IN_FLIGHT;
+	v->pulled[v->seq & v->pulled_mask] = id;
+	v->seq++;
+}
+
+/* One buffer within the span that the last one was in. */
+VTC__ALWAYS bool vtc__chain_fast(struct vtc_vring *v, uint64_t addr, uint32_t len,
+				 unsigned int flags, uint16_t id, struct vtc_chain *chain,
+				 struct vtc_segment *segment)
+{
+	unsigned int write = (flags / VTC__WRITE) & 1;
+	const struct vtc__hit *hit = &v->hit[write];
+	uint64_t off = addr - hit->addr;
+	uint32_t writable = write ? len : 0;
+
+	if (vtc__unlikely(flags & (VTC__NEXT | VTC__INDIRECT)) ||
+	    vtc__unlikely(off >= hit->size) ||
+	    vtc__unlikely((uint64_t)len - 1 >= hit->size - off))
+		return false;
+	segment->base = hit->base + off;
+	segment->len = len;
+	chain->segments = segment;
+	chain->readable_bytes = len - writable;
+	chain->writable_bytes = writable;
+	chain->readable = (uint16_t)(1 - write);
+	chain->writable = (uint16_t)write;
+	chain->id = id;
+	vtc__chain_note(v, id, writable, 1);
+	return true;
+}
+
+static inline void vtc__walk_begin(struct vtc__walk *w, struct vtc_vring *v,
+				   struct vtc_segment *segments, unsigned int room)
+{
+	*w = (struct vtc__walk){ .v = v, .segments = segments, .room = room };
+}
+
+static inline void vtc__walk_end(const struct vtc__walk *w, uint16_t id, uint32_t slots,
+				 struct vtc_chain *chain)
+{
+	chain->segments = w->segments;
+	chain->readable_bytes = (uint32_t)w->readable_bytes;
+	chain->writable_bytes = (uint32_t)w->writable_bytes;
+	chain->readable = (uint16_t)w->readable;
+	chain->writable = (uint16_t)(w->count - w->readable);
+	chain->id = id;
+	vtc__chain_note(w->v, id, chain->writable_bytes, slots);
+}
+
+/* Take a chain out of flight that push() is told of; whether it may. */
+VTC__ALWAYS bool vtc__chain_done(struct vtc_vring *v, const struct vtc_done *done,
+				 bool in_order, struct vtc__flight **ret_flight)
+{
+	struct vtc__flight *f;
+
+	if (vtc__unlikely(done->id >= v->flights))
+		return false;
+	f = &v->flight[done->id];
+	if (vtc__unlikely(f->state == VTC__FREE) || vtc__unlikely(done->len > f->writable))
+		return false;
+	if (in_order && vtc__unlikely(f->seq != v->push_seq))
+		return false;
+	if (in_order)
+		v->push_seq++;
+	if (vtc__unlikely(f->state == VTC__IN_FLIGHT_OLD))
+		v->old--;
+	f->state = VTC__FREE;
+	*ret_flight = f;
+	return true;
+}
+
+/* Record what was written to a chain; only if there is a log. */
+void vtc__chain_log(struct vtc_vring *v, uint16_t id, uint32_t len);
+
+/* The id of the chain that was pulled last, out of flight again. */
+uint16_t vtc__chain_undo(struct vtc_vring *v);
+
+#endif

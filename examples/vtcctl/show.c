@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* vtcctl show: everything about one device. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fail.h"
 #include "json.h"
@@ -45,39 +47,61 @@ static const struct column netdev_columns[] = {
 	{ .heading = NULL },
 };
 
-/*
- * The VFs of a PF, or the one VF; what cannot be read is null, and the reason stands
- * beside.
- */
-static void add_vfs(struct tool *tool, struct json_object *to, const struct vtc_nic *nic)
+/* Why the VFs could not be read; a VF that is not there leaves no record. */
+static void add_reason(struct tool *tool, struct json_object *to, int code)
 {
-	bool is_vf = vtc_nic_get_kind(nic) == VTC_NIC_VF;
-	const struct vtc_nic *pf = nic;
-	struct index_set *set = NULL;
-	struct json_object *list = NULL;
-	char *reason, number[11];
-	uint32_t index;
+	char *reason = code == -ERANGE ? strdup("the PF reports fewer VFs")
+				       : fail_record_text(tool);
 
-	if (is_vf) {
-		if (vtc_nic_get_pf(nic, &pf) != 1 ||
-		    vtc_nic_get_vf_index(nic, &index) != 1)
-			return;
-		snprintf(number, sizeof(number), "%u", index);
-		set = args_index_set(number);
-		if (!set)
-			return;
-	}
-	if (vf_list_json(tool, vtc_nic_get_address(pf), set, &list) < 0) {
-		reason = fail_record_text(tool);
-		json_add_text(to, "vfs_error", 1, reason);
-		free(reason);
-	}
+	if (!reason)
+		fail_memory();
+	json_add_text(to, "vfs_error", 1, reason);
+	free(reason);
+}
+
+static void add_vfs(struct tool *tool, struct json_object *to, const struct vtc_nic *pf)
+{
+	struct json_object *list = NULL;
+	int r = vf_list_json(tool, vtc_nic_get_address(pf), NULL, &list);
+
+	if (r < 0)
+		add_reason(tool, to, r);
+	json_add(to, "vfs", list);
+}
+
+/*
+ * A list of the one VF, or NULL: its attributes are its PF's to tell, if that can be
+ * seen.
+ */
+static struct json_object *own_list(struct tool *tool, struct json_object *to,
+				    const struct vtc_nic *nic)
+{
+	struct json_object *list = NULL;
+	const struct vtc_nic *pf;
+	struct index_set *set;
+	char number[11];
+	uint32_t index;
+	int r;
+
+	if (vtc_nic_get_pf(nic, &pf) != 1 || vtc_nic_get_vf_index(nic, &index) != 1)
+		return NULL;
+	snprintf(number, sizeof(number), "%u", index);
+	set = args_index_set(number);
+	r = vf_list_json(tool, vtc_nic_get_address(pf), set, &list);
 	free(set);
-	json_add(to, is_vf ? "attributes" : "vfs",
-		 list && is_vf ? json_object_get(json_object_array_get_idx(list, 0))
-			       : list);
-	if (is_vf)
-		json_object_put(list);
+	if (r < 0)
+		add_reason(tool, to, r);
+	return list;
+}
+
+static void add_attributes(struct tool *tool, struct json_object *to,
+			   const struct vtc_nic *nic)
+{
+	struct json_object *list = own_list(tool, to, nic);
+
+	json_add(to, "attributes",
+		 list ? json_object_get(json_object_array_get_idx(list, 0)) : NULL);
+	json_object_put(list);
 }
 
 static void print_caps(struct json_object *nic)
@@ -101,7 +125,7 @@ static void print_vfs(const struct tool *tool, struct json_object *nic)
 	}
 	if (json_object_object_get_ex(nic, "vfs", &value)) {
 		list = json_object_get(value);
-	} else if (json_object_object_get_ex(nic, "attributes", &value)) {
+	} else if (json_object_object_get_ex(nic, "attributes", &value) && value) {
 		list = json_new_list();
 		json_append(list, json_object_get(value));
 	}
@@ -136,8 +160,10 @@ static int show(struct tool *tool, const struct vtc_inventory *inventory)
 		return fail_plain(tool, r, "find", tool->args[0],
 				  "vtcctl list shows what there is");
 	json = nic_json(nic, true);
-	if (vtc_nic_get_kind(nic) != VTC_NIC_PLAIN)
+	if (vtc_nic_get_kind(nic) == VTC_NIC_PF)
 		add_vfs(tool, json, nic);
+	if (vtc_nic_get_kind(nic) == VTC_NIC_VF)
+		add_attributes(tool, json, nic);
 	if (tool->settings.json) {
 		json_print(stdout, json);
 		return EXIT_DONE;

@@ -29,7 +29,10 @@ extern "C" {
 /** A physical function. */
 struct vtc_pf;
 
-/** How far new VFs must have come when vtc_pf_set_num_vfs() returns. */
+/**
+ * How far new VFs must have come when vtc_pf_set_num_vfs() returns. VFs that are no PCI
+ * functions (netdevsim) are no devices either: there is nothing to wait for.
+ */
 enum vtc_pf_wait {
 	VTC_PF_WAIT_LINKED = 0, /**< PCI functions with virtfnN and physfn links. */
 	VTC_PF_WAIT_DRIVER = 1, /**< A driver is bound to each. */
@@ -37,7 +40,10 @@ enum vtc_pf_wait {
 	VTC_PF_WAIT_NONE = 3,	/**< Only the count was read back. */
 };
 
-/** What to do with a PF whose network interface is down; some drivers then refuse. */
+/**
+ * What to do when VFs are to be created and the PF's network interface is down; some
+ * drivers then refuse. A PF that has no interface here is left to its driver.
+ */
 enum vtc_pf_down {
 	VTC_PF_DOWN_FAIL = 0,	  /**< Fail with -ENETDOWN. */
 	VTC_PF_DOWN_IGNORE = 1,	  /**< Go on; the driver decides. */
@@ -152,8 +158,9 @@ VTC_API int vtc_pf_get_total_vfs(struct vtc_pf *pf, uint32_t *ret_count);
  * The write can block in the kernel for minutes (a virtual machine holds a VF, firmware
  * is slow). It is made by a short-lived helper process, which gets no signal to the
  * caller and holds none of its descriptors; when the time is up the call returns
- * -ETIMEDOUT, and until the helper has come back further changes of this PF by this
- * context return -EBUSY.
+ * -ETIMEDOUT without putting anything back, and until the helper has come back further
+ * changes of this PF by this context return -EBUSY. Otherwise putting back has a time of
+ * its own: as long again, and at least ten seconds.
  *
  * Two processes that use libvtc with the same state directory take turns.
  *
@@ -161,7 +168,8 @@ VTC_API int vtc_pf_get_total_vfs(struct vtc_pf *pf, uint32_t *ret_count);
  * @param[in] count how many VFs
  * @param[in] opts options, NULL for the defaults
  * @return 1 if something was changed (or would be, in a dry run), 0 if it was so already
- * @retval -EINVAL @p pf is NULL, or a flag or value in @p opts is unknown
+ * @retval -EINVAL @p pf is NULL, a flag or value in @p opts is unknown, or they ask to
+ *         wait for drivers and to switch autoprobe off
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -ERANGE @p count is more than the PF can have
  * @retval -EBUSY VFs would be destroyed without leave (the record names those in use),
@@ -169,6 +177,7 @@ VTC_API int vtc_pf_get_total_vfs(struct vtc_pf *pf, uint32_t *ret_count);
  * @retval -ENETDOWN the PF is down and the policy is #VTC_PF_DOWN_FAIL
  * @retval -ENOSPC the driver created fewer than asked; they were taken away again
  * @retval -ETIMEDOUT the time is up
+ * @retval -EOPNOTSUPP autoprobe is to be off, and the PF has no such setting
  * @retval -ENOENT no driver is bound to the PF, or it cannot create VFs
  * @retval -ENODEV the device vanished
  * @retval -EACCES more rights are needed (also -EPERM)

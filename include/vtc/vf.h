@@ -112,7 +112,8 @@ VTC_API const char *vtc_vf_attr_name(enum vtc_vf_attr attr);
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -ENODEV the PF vanished, or has no network interface here (no driver, or
  *         another network namespace)
- * @retval -EMSGSIZE the kernel cannot pack the list (InfiniBand before Linux 6.15)
+ * @retval -EMSGSIZE the kernel cannot pack the list (InfiniBand before Linux 6.15, or a
+ *         kernel that minds the 64 KiB of an attribute)
  * @retval -EPROTO the kernel's answer made no sense
  * @retval -ENOMEM memory is out
  * @thread{ctx}
@@ -142,9 +143,9 @@ VTC_API uint32_t vtc_vf_list_get_count(const struct vtc_vf_list *list);
  * @brief Get one VF of a snapshot.
  *
  * Not every VF is always reported, and the reasons differ: the driver may fail for one
- * VF, which the kernel then leaves out without a word, and the list can outgrow the 64
- * KiB that a netlink attribute holds (above about 330 VFs; 220 with counters), and then
- * the kernel cuts it.
+ * VF, which the kernel then leaves out without a word, or the list ends where it reaches
+ * the 64 KiB that the length of a netlink attribute can say (above about 330 VFs; 220
+ * with counters). A longer list under a length that has wrapped is understood.
  *
  * @param[in] list the snapshot
  * @param[in] index number of the VF, from 0
@@ -153,7 +154,7 @@ VTC_API uint32_t vtc_vf_list_get_count(const struct vtc_vf_list *list);
  * @retval -EINVAL a parameter is NULL
  * @retval -ERANGE the PF has no VF of this number
  * @retval -ENODATA the driver did not report this VF
- * @retval -EOVERFLOW the kernel cut the list before this VF
+ * @retval -EOVERFLOW the kernel ended the list at 64 KiB, before this VF
  * @thread{ctx}
  * @since 0.1
  */
@@ -473,9 +474,11 @@ VTC_API int vtc_vf_config_set_port_guid(struct vtc_vf_config *config, uint64_t g
  * @param[in] config the configuration
  * @param[in] attr the attribute
  * @retval 1 set, and read back
- * @retval 0 set; the driver does not report it, so it could not be read back
+ * @retval 0 set; the driver does not report it, so it could not be read back (or it could
+ *         not be put back after another one failed: the error record says so)
  * @retval -ENODATA it was not asked for, or the configuration was never applied
  * @retval -ECANCELED asked for, but not tried or undone again, because another one failed
+ *         or because it was a dry run
  * @retval -ETIMEDOUT accepted, but it did not read back as set in time
  * @retval -EOPNOTSUPP the driver does not have it
  * @retval -EINVAL a parameter is bad; or the driver refused the value: it then stands in

@@ -80,7 +80,9 @@ int vtc__nla_parse(const struct nlattr **tb, int max, const void *data, size_t l
 		if (nla_type(pos) <= max)
 			tb[nla_type(pos)] = pos;
 	}
-	/* Up to 3 bytes may be left, or missing, for padding; more means a wrong length. */
+	/*
+	 * Up to 3 bytes may be left, or missing, for padding; more means a wrong length.
+	 */
 	return rest >= (int)sizeof(struct nlattr) ? -EPROTO : 0;
 }
 

@@ -262,7 +262,8 @@ int vtc__function_read(struct vtc_ctx *ctx, struct vtc_nic *nic)
 	if (nic->kind == VTC_NIC_VF)
 		nic->index.state = -ENODATA;
 	if (strcmp(nic->bus, "pci") != 0)
-		nic->vendor.state = nic->device.state = nic->msix.state = 0;
+		nic->vendor.state = nic->device.state = nic->vendor_name.state =
+			nic->device_name.state = nic->msix.state = 0;
 	else if (!err)
 		err = read_pci(ctx, nic);
 	read_iommu_group(ctx, nic);

@@ -105,8 +105,6 @@ int vtc__names_fill(struct vtc_inventory *inventory)
 	for (size_t i = 0; !err && i < inventory->nic_count; i++) {
 		struct vtc_nic *nic = &inventory->nics[i];
 
-		if (nic->vendor.state == 0)
-			nic->vendor_name.state = nic->device_name.state = 0;
 		if (nic->vendor.state == 1 && nic->device.state == 1)
 			err = name_nic(access, nic);
 	}

@@ -28,16 +28,23 @@ static int is_upper(void *arg, const char *name)
 									       : 0;
 }
 
-/* What cannot be read counts as in use: the answer decides about destruction. */
-static bool netdev_in_use(struct vtc_ctx *ctx, const char *path)
+/*
+ * -EEXIST: it is in use. What cannot be read counts as that: the answer decides on
+ * destruction.
+ */
+static int look_for_use(struct vtc_ctx *ctx, const char *path)
 {
 	char file[VTC__PATH_MAX];
 	uint32_t flags;
+	int err;
 
 	if (vtc__path(file, sizeof(file), "%s/flags", path) ||
 	    vtc__sysfs_read_u32(ctx, file, &flags))
-		return vtc__sysfs_exists(ctx, path);
-	return flags & IFF_UP || vtc__sysfs_list(ctx, path, is_upper, NULL) == -EEXIST;
+		return vtc__sysfs_exists(ctx, path) ? -EEXIST : 0;
+	if (flags & IFF_UP)
+		return -EEXIST;
+	err = vtc__sysfs_list(ctx, path, is_upper, NULL);
+	return err == -ENOENT ? 0 : err;
 }
 
 static int look_at_netdev(void *arg, const char *name)
@@ -46,10 +53,8 @@ static int look_at_netdev(void *arg, const char *name)
 	char path[VTC__PATH_MAX];
 	int err = vtc__path(path, sizeof(path), "%s/%s", look->path, name);
 
-	if (err)
-		return err;
 	look->netdevs++;
-	return netdev_in_use(look->ctx, path) ? -EEXIST : 0;
+	return err ? err : look_for_use(look->ctx, path);
 }
 
 static int use_of_netdevs(struct vtc_ctx *ctx, const char *device_path,

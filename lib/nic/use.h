@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who uses a device: one rule for the inventory and for whoever is about to destroy VFs.
+ * Who uses a device now, for whoever is about to destroy VFs. The inventory judges by
+ * what it has read, and shares the rule on drivers.
  */
 #ifndef VTC__NIC_USE_H
 #define VTC__NIC_USE_H

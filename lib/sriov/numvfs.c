@@ -131,13 +131,16 @@ static int check_range(struct change *c)
 static int check_destroy(struct change *c)
 {
 	char used[240];
-	uint32_t n;
+	int n;
 
 	if (!c->before ||
 	    (c->opts.flags & (VTC_PF_F_DESTROY | VTC_PF_F_DESTROY_IN_USE)) ==
 		    (VTC_PF_F_DESTROY | VTC_PF_F_DESTROY_IN_USE))
 		return 0;
 	n = vtc__pf_vfs_in_use(c->pf, c->before, used, sizeof(used));
+	if (n < 0)
+		return fail(c, n, VTC_ERROR_ORIGIN_SYSTEM,
+			    "cannot tell which VFs are in use");
 	if (!n && c->opts.flags & VTC_PF_F_DESTROY)
 		return 0;
 
@@ -185,8 +188,15 @@ static int check_down(struct change *c)
 {
 	struct vtc__pf_netdev netdev;
 
-	if (!c->want || c->opts.down == VTC_PF_DOWN_IGNORE ||
-	    vtc__pf_find_netdev(c->ctx, c->pf->path, &netdev) || is_up(c, &netdev) != 0)
+	int err;
+
+	if (!c->want || c->opts.down == VTC_PF_DOWN_IGNORE)
+		return 0;
+	err = vtc__pf_find_netdev(c->ctx, c->pf->path, &netdev);
+	if (err && err != -ENODEV)
+		return fail(c, err, VTC_ERROR_ORIGIN_SYSFS,
+			    "cannot look for the interface");
+	if (err || is_up(c, &netdev) != 0)
 		return 0;
 	if (c->opts.down == VTC_PF_DOWN_BRING_UP) {
 		c->netdev = netdev;

@@ -57,9 +57,9 @@ int vtc__pf_read(struct vtc_pf *pf, const char *file, uint32_t *ret);
 
 /*
  * How many of the first count VFs are in use (use.c); text says which and why, cut to
- * len.
+ * len. The only failure is -ENOMEM: what cannot be told counts as in use.
  */
-uint32_t vtc__pf_vfs_in_use(struct vtc_pf *pf, uint32_t count, char *text, size_t len);
+int vtc__pf_vfs_in_use(struct vtc_pf *pf, uint32_t count, char *text, size_t len);
 
 /*
  * Wait until count VFs have come to a level of enum vtc_pf_wait (wait.c). -ETIMEDOUT, and

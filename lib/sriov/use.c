@@ -49,24 +49,29 @@ static void describe(struct vtc_pf *pf, uint32_t vf, enum vtc_nic_use use, char 
 	append(text, len, line);
 }
 
-uint32_t vtc__pf_vfs_in_use(struct vtc_pf *pf, uint32_t count, char *text, size_t len)
+int vtc__pf_vfs_in_use(struct vtc_pf *pf, uint32_t count, char *text, size_t len)
 {
 	char path[VTC__PATH_MAX], more[32];
-	uint32_t found = 0;
+	int found = 0;
 
 	text[0] = '\0';
 	for (uint32_t vf = 0; vf < count; vf++) {
 		enum vtc_nic_use use = VTC_NIC_USE_BUSY;
 
+		int err = vtc__path(path, sizeof(path), "%s/virtfn%u", pf->path, vf);
+
+		if (!err)
+			err = vtc__nic_use(pf->ctx, path, &use);
+		if (err == -ENOMEM)
+			return err;
 		/* What is gone, or no device at all (netdevsim), nobody uses. */
-		if (vtc__path(path, sizeof(path), "%s/virtfn%u", pf->path, vf) ||
-		    vtc__nic_use(pf->ctx, path, &use) == -ENODEV || !reason(use))
+		if (err == -ENODEV || !reason(use))
 			continue;
 		if (found++ < NAMED_MAX)
 			describe(pf, vf, use, text, len);
 	}
 	if (found > NAMED_MAX) {
-		snprintf(more, sizeof(more), ", and %u more", found - NAMED_MAX);
+		snprintf(more, sizeof(more), ", and %d more", found - NAMED_MAX);
 		append(text, len, more);
 	}
 	return found;

@@ -4,10 +4,7 @@
  * of a larger one and not say which part. The list is read once before (old values, and
  * the other one of the two rates) and once after all steps, however many VFs there are.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +13,7 @@
 #include "core/netlink.h"
 #include "core/opts.h"
 #include "core/sysfs.h"
-#include "vf.h"
+#include "vf-send.h"
 
 #define APPLY "configure VFs"
 
@@ -24,20 +21,10 @@
 #define ALL_FLAGS  (VTC_VF_APPLY_F_BEST_EFFORT | VTC_VF_APPLY_F_DRY_RUN)
 #define TIMEOUT_MS 2000u
 #define PAUSE_MAX  50u
-#define MSG_SIZE   256
-
-#define RATES ((1u << VTC_VF_ATTR_MIN_RATE) | (1u << VTC_VF_ATTR_MAX_RATE))
-
-/*
- * What clearing an address sends to drivers that refuse zeros: locally administered, no
- * vendor.
- */
-#define MAC_NOBODY 0x020000000000u
 
 struct apply {
 	struct vtc_pf *pf;
 	struct vtc_ctx *ctx;
-	struct vtc__nl *nl;
 	struct vtc_vf_apply_opts opts;
 	struct vtc_vf_config *const *configs;
 	size_t count;
@@ -45,145 +32,6 @@ struct apply {
 	struct vtc_vf_list *before;
 	int first; /* failure; the error record is about it */
 };
-
-struct step {
-	int (*put)(const struct step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		   const uint64_t *value);
-	const char *operation;
-	enum vtc_vf_attr attr;
-	int type; /* IFLA_VF_ */
-	uint16_t attrs;
-};
-
-/* ---- Steps ---- */
-
-static int put_pair(const struct step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		    const uint64_t *value)
-{
-	struct ifla_vf_trust pair = { .vf = vf, .setting = (uint32_t)value[step->attr] };
-
-	return vtc__nlmsg_put(msg, step->type, &pair, sizeof(pair));
-}
-
-static int put_mac(const struct step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		   const uint64_t *value)
-{
-	struct ifla_vf_mac mac = { .vf = vf };
-
-	vtc__vf_unpack_mac(value[step->attr], mac.mac);
-	return vtc__nlmsg_put(msg, step->type, &mac, sizeof(mac));
-}
-
-/* 802.1Q goes in the older attribute, which every kernel and driver knows. */
-static int put_vlan(const struct step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		    const uint64_t *value)
-{
-	struct vtc_vlan vlan = vtc__vf_unpack_vlan(value[step->attr]);
-	struct ifla_vf_vlan old = { .vf = vf, .vlan = vlan.id, .qos = vlan.qos };
-	struct ifla_vf_vlan_info info;
-	struct nlattr *list;
-	int err;
-
-	if (!vlan.proto || vlan.proto == VTC_VLAN_PROTO_8021Q)
-		return vtc__nlmsg_put(msg, IFLA_VF_VLAN, &old, sizeof(old));
-
-	memset(&info, 0, sizeof(info));
-	info.vf = vf;
-	info.vlan = vlan.id;
-	info.qos = vlan.qos;
-	info.vlan_proto = htons(vlan.proto);
-	list = vtc__nlmsg_nest(msg, IFLA_VF_VLAN_LIST);
-	if (!list)
-		return -EMSGSIZE;
-	err = vtc__nlmsg_put(msg, IFLA_VF_VLAN_INFO, &info, sizeof(info));
-	vtc__nlmsg_nest_end(msg, list);
-	return err;
-}
-
-static int put_rates(const struct step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		     const uint64_t *value)
-{
-	struct ifla_vf_rate rate = {
-		.vf = vf,
-		.min_tx_rate = (uint32_t)value[VTC_VF_ATTR_MIN_RATE],
-		.max_tx_rate = (uint32_t)value[VTC_VF_ATTR_MAX_RATE],
-	};
-
-	return vtc__nlmsg_put(msg, step->type, &rate, sizeof(rate));
-}
-
-static int put_guid(const struct step *step, struct vtc__nlmsg *msg, uint32_t vf,
-		    const uint64_t *value)
-{
-	struct ifla_vf_guid guid;
-
-	memset(&guid, 0, sizeof(guid));
-	guid.vf = vf;
-	guid.guid = value[step->attr];
-	return vtc__nlmsg_put(msg, step->type, &guid, sizeof(guid));
-}
-
-/*
- * Trust comes first: some drivers want it for what follows. The GUIDs cannot share a
- * message.
- */
-static const struct step steps[] = {
-	{ put_pair, "set VF trust", VTC_VF_ATTR_TRUST, IFLA_VF_TRUST,
-	  1u << VTC_VF_ATTR_TRUST },
-	{ put_mac, "set VF MAC", VTC_VF_ATTR_MAC, IFLA_VF_MAC, 1u << VTC_VF_ATTR_MAC },
-	{ put_vlan, "set VF VLAN", VTC_VF_ATTR_VLAN, IFLA_VF_VLAN,
-	  1u << VTC_VF_ATTR_VLAN },
-	{ put_pair, "set VF spoof check", VTC_VF_ATTR_SPOOF_CHECK, IFLA_VF_SPOOFCHK,
-	  1u << VTC_VF_ATTR_SPOOF_CHECK },
-	{ put_rates, "set VF rates", VTC_VF_ATTR_MAX_RATE, IFLA_VF_RATE, RATES },
-	{ put_pair, "set VF link state", VTC_VF_ATTR_LINK_STATE, IFLA_VF_LINK_STATE,
-	  1u << VTC_VF_ATTR_LINK_STATE },
-	{ put_pair, "set VF RSS query", VTC_VF_ATTR_RSS_QUERY, IFLA_VF_RSS_QUERY_EN,
-	  1u << VTC_VF_ATTR_RSS_QUERY },
-	{ put_guid, "set VF node GUID", VTC_VF_ATTR_NODE_GUID, IFLA_VF_IB_NODE_GUID,
-	  1u << VTC_VF_ATTR_NODE_GUID },
-	{ put_guid, "set VF port GUID", VTC_VF_ATTR_PORT_GUID, IFLA_VF_IB_PORT_GUID,
-	  1u << VTC_VF_ATTR_PORT_GUID },
-};
-
-#define STEPS (sizeof(steps) / sizeof(*steps))
-
-static int send_step(struct apply *a, const struct step *step, uint32_t vf,
-		     const uint64_t *value)
-{
-	struct ifinfomsg ifi = { .ifi_index = (int)a->netdev.ifindex };
-	struct vtc__nlmsg *msg = vtc__nlmsg_new(RTM_SETLINK, 0, MSG_SIZE);
-	struct nlattr *list, *info;
-	int err;
-
-	if (!msg)
-		return -ENOMEM;
-	err = vtc__nlmsg_append(msg, &ifi, sizeof(ifi));
-	list = err ? NULL : vtc__nlmsg_nest(msg, IFLA_VFINFO_LIST);
-	info = list ? vtc__nlmsg_nest(msg, IFLA_VF_INFO) : NULL;
-	err = info ? step->put(step, msg, vf, value) : -EMSGSIZE;
-	if (!err) {
-		vtc__nlmsg_nest_end(msg, info);
-		vtc__nlmsg_nest_end(msg, list);
-		vtc__log(a->ctx, VTC_LOG_DEBUG, "%s vf %u: %s", a->pf->address, vf,
-			 step->operation);
-		err = vtc__nl_request(a->ctx, a->nl, msg, NULL, NULL);
-	}
-	vtc__nlmsg_free(msg);
-	return err;
-}
-
-static int send_values(struct apply *a, const struct step *step, uint32_t vf,
-		       const uint64_t *value)
-{
-	static const uint64_t nobody[VTC_VF_ATTR_COUNT] = { [VTC_VF_ATTR_MAC] =
-								    MAC_NOBODY };
-	int err = send_step(a, step, vf, value);
-
-	if (err == -EINVAL && step->attr == VTC_VF_ATTR_MAC && !value[VTC_VF_ATTR_MAC])
-		err = send_step(a, step, vf, nobody);
-	return err;
-}
 
 /* ---- Words ---- */
 
@@ -211,7 +59,7 @@ static void value_text(enum vtc_vf_attr attr, uint64_t value, char *buf, size_t 
 }
 
 static void log_change(struct apply *a, const struct vtc_vf_config *config,
-		       const struct step *step)
+		       const struct vtc__vf_step *step)
 {
 	char text[64];
 
@@ -258,7 +106,7 @@ static void hint_unsupported(struct apply *a)
 
 static void hint_refused(struct apply *a, uint32_t attrs)
 {
-	if (attrs != RATES)
+	if (attrs != VTC__VF_RATES)
 		vtc__err_hint(a->ctx, "the driver refuses the value: see the kernel log");
 	else if (has_link(a))
 		vtc__err_hint(a->ctx, "the driver refuses the rates; "
@@ -268,7 +116,7 @@ static void hint_refused(struct apply *a, uint32_t attrs)
 				      "to limit a rate");
 }
 
-static void hint(struct apply *a, const struct step *step, int code)
+static void hint(struct apply *a, const struct vtc__vf_step *step, int code)
 {
 	switch (code) {
 	case -EOPNOTSUPP:
@@ -365,7 +213,7 @@ static int check_rates(struct apply *a, const struct vtc_vf_config *config)
 {
 	uint64_t min, max;
 
-	if (!(config->asked & RATES) ||
+	if (!(config->asked & VTC__VF_RATES) ||
 	    final_value(a, config, VTC_VF_ATTR_MIN_RATE, &min) ||
 	    final_value(a, config, VTC_VF_ATTR_MAX_RATE, &max) || !max || min <= max)
 		return 0;
@@ -392,7 +240,7 @@ static int check(struct apply *a)
 
 /* The rates share a message: the one that was not asked for keeps its value. */
 static int step_values(struct apply *a, const struct vtc_vf_config *config,
-		       const struct step *step, uint64_t *value)
+		       const struct vtc__vf_step *step, uint64_t *value)
 {
 	for (int i = 0; i < VTC_VF_ATTR_COUNT; i++) {
 		if (step->attrs & (1u << i) &&
@@ -403,18 +251,19 @@ static int step_values(struct apply *a, const struct vtc_vf_config *config,
 }
 
 static int set_failed(struct apply *a, struct vtc_vf_config *config,
-		      const struct step *step, int code)
+		      const struct vtc__vf_step *step, int code)
 {
 	set_results(config, step->attrs, code);
 	if (record(a, code, VTC_ERROR_ORIGIN_NETLINK, step->operation, config->index)) {
-		vtc__err_message(a->ctx, "%s", vtc__nl_message(a->nl));
+		vtc__err_message(a->ctx, "%s",
+				 a->ctx->rt ? vtc__nl_message(a->ctx->rt) : "");
 		hint(a, step, code);
 	}
 	return code;
 }
 
 static int set_step(struct apply *a, struct vtc_vf_config *config,
-		    const struct step *step)
+		    const struct vtc__vf_step *step)
 {
 	uint64_t value[VTC_VF_ATTR_COUNT] = { 0 };
 	int err = step_values(a, config, step, value);
@@ -431,7 +280,7 @@ static int set_step(struct apply *a, struct vtc_vf_config *config,
 	if (a->opts.flags & VTC_VF_APPLY_F_DRY_RUN)
 		return 0;
 
-	err = send_values(a, step, config->index, value);
+	err = vtc__vf_send(a->pf, a->netdev.ifindex, step, config->index, value);
 	/* If the answer was lost, the change may have been made. */
 	if (!err || err == -ENOBUFS || err == -ETIMEDOUT || err == -EPROTO)
 		config->touched |= step->attrs;
@@ -448,10 +297,10 @@ static void set_all(struct apply *a)
 	bool go_on = a->opts.flags & VTC_VF_APPLY_F_BEST_EFFORT;
 
 	for (size_t i = 0; i < a->count; i++) {
-		for (size_t s = 0; s < STEPS; s++) {
-			if (!(a->configs[i]->asked & steps[s].attrs))
+		for (size_t s = 0; s < VTC__VF_STEPS; s++) {
+			if (!(a->configs[i]->asked & vtc__vf_steps[s].attrs))
 				continue;
-			if (set_step(a, a->configs[i], &steps[s]) && !go_on)
+			if (set_step(a, a->configs[i], &vtc__vf_steps[s]) && !go_on)
 				return;
 		}
 	}
@@ -467,7 +316,7 @@ static int compare(const struct vtc_vf_config *config, enum vtc_vf_attr attr,
 
 	if (!(now->known & vtc__vf_bit(attr)))
 		return 0;
-	if (is == want || (attr == VTC_VF_ATTR_MAC && !want && is == MAC_NOBODY))
+	if (is == want || (attr == VTC_VF_ATTR_MAC && !want && is == VTC__VF_MAC_NOBODY))
 		return 1;
 	/* The kernel says "auto" for drivers that say nothing. */
 	if (attr == VTC_VF_ATTR_LINK_STATE && is == VTC_VF_LINK_AUTO)
@@ -556,7 +405,7 @@ static void verify(struct apply *a)
 /* ---- Undo ---- */
 
 static int undo_step(struct apply *a, const struct vtc_vf_config *config,
-		     const struct step *step)
+		     const struct vtc__vf_step *step)
 {
 	const struct vtc_vf *before = &a->before->vfs[config->index];
 
@@ -565,13 +414,13 @@ static int undo_step(struct apply *a, const struct vtc_vf_config *config,
 		return 0;
 	if ((before->known & step->attrs) != step->attrs)
 		return -ENODATA;
-	return send_values(a, step, config->index, before->value);
+	return vtc__vf_send(a->pf, a->netdev.ifindex, step, config->index, before->value);
 }
 
 static void undo_vf(struct apply *a, struct vtc_vf_config *config)
 {
-	for (size_t s = STEPS; s-- > 0;) {
-		const struct step *step = &steps[s];
+	for (size_t s = VTC__VF_STEPS; s-- > 0;) {
+		const struct vtc__vf_step *step = &vtc__vf_steps[s];
 		const char *reason;
 		int err;
 
@@ -614,8 +463,6 @@ static int run(struct apply *a)
 	if (err)
 		return err;
 	err = vtc__vf_read(a->pf, a->netdev.ifindex, false, &a->before);
-	if (!err)
-		err = vtc__nl_rt(a->ctx, &a->nl);
 	if (err)
 		return vtc__vf_read_err(a->pf, APPLY, err);
 	err = check(a);

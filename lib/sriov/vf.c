@@ -74,28 +74,38 @@ struct vtc_vlan vtc__vf_unpack_vlan(uint64_t value)
 
 /* ---- The list ---- */
 
-static void look_at_device(struct vtc_pf *pf, struct vtc_vf *vf)
+static int look_at_netdev(struct vtc_pf *pf, struct vtc_vf *vf, const char *path)
 {
+	char file[VTC__PATH_MAX], text[VTC_MAC_TEXT_LEN + 2];
 	struct vtc__pf_netdev netdev;
-	char path[VTC__PATH_MAX], file[VTC__PATH_MAX], text[VTC_MAC_TEXT_LEN + 2];
+	int err;
+
+	if (vtc__path(file, sizeof(file), "%s/driver", path) == 0 &&
+	    !vtc__sysfs_exists(pf->ctx, file)) {
+		vf->has_effective = 0;
+		return 0;
+	}
+	err = vtc__pf_find_netdev(pf->ctx, path, &netdev);
+	if (!err &&
+	    vtc__path(file, sizeof(file), "%s/net/%s/address", path, netdev.name) == 0 &&
+	    vtc__sysfs_read(pf->ctx, file, text, sizeof(text)) > 0 &&
+	    vtc_mac_parse(text, &vf->effective) == 0)
+		vf->has_effective = 1;
+	return err == -ENOMEM ? err : 0;
+}
+
+/* What sysfs does not tell is unknown; the only failure is -ENOMEM. */
+static int look_at_device(struct vtc_pf *pf, struct vtc_vf *vf)
+{
+	char path[VTC__PATH_MAX];
 
 	vf->has_address = vf->has_effective = vtc__pf_is_pci(pf) ? -ENODATA : 0;
 	if (!vtc__pf_is_pci(pf) ||
 	    vtc__path(path, sizeof(path), "%s/virtfn%u", pf->path, vf->index) ||
 	    vtc__sysfs_link_name(pf->ctx, path, vf->address, sizeof(vf->address)))
-		return;
+		return 0;
 	vf->has_address = 1;
-
-	if (vtc__path(file, sizeof(file), "%s/driver", path) == 0 &&
-	    !vtc__sysfs_exists(pf->ctx, file)) {
-		vf->has_effective = 0;
-		return;
-	}
-	if (vtc__pf_find_netdev(pf->ctx, path, &netdev) == 0 &&
-	    vtc__path(file, sizeof(file), "%s/net/%s/address", path, netdev.name) == 0 &&
-	    vtc__sysfs_read(pf->ctx, file, text, sizeof(text)) > 0 &&
-	    vtc_mac_parse(text, &vf->effective) == 0)
-		vf->has_effective = 1;
+	return look_at_netdev(pf, vf, path);
 }
 
 static int load_opts(struct vtc_pf *pf, const struct vtc_vf_list_opts *opts,
@@ -133,8 +143,13 @@ int vtc_vf_list_new(struct vtc_pf *pf, const struct vtc_vf_list_opts *opts,
 	if (err)
 		return vtc__vf_read_err(pf, LIST, err);
 
-	for (uint32_t i = 0; i < list->count; i++)
-		look_at_device(pf, &list->vfs[i]);
+	for (uint32_t i = 0; !err && i < list->count; i++)
+		err = look_at_device(pf, &list->vfs[i]);
+	if (err) {
+		free(list);
+		return vtc__err(pf->ctx, err, VTC_ERROR_ORIGIN_SYSTEM, LIST, "%s",
+				pf->address);
+	}
 	*ret_list = list;
 	return 0;
 }

@@ -17,8 +17,6 @@
 #define LINE_MAX_LEN 160
 #define WORDS_MAX    16
 
-extern char **environ;
-
 static void split(char *line, char *argv[WORDS_MAX])
 {
 	size_t count = 0;

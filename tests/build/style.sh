@@ -26,8 +26,8 @@ verdict "scripts are licensed" "$(for file in $scripts; do
 	sed -n 1,2p "$file" | grep -q 'SPDX-License-Identifier: ' || echo "$file"
 done)"
 
-verdict "no line is longer than 90 columns" "$(for file in $sources; do
-	expand "$file" | awk -v file="$file" 'length($0) > 90 { print file ":" FNR }'
+verdict "no line is longer than 90 columns, but for whole strings" "$(for file in $sources; do
+	expand "$file" | awk -v file="$file" 'length($0) > 90 && !/"/ { print file ":" FNR }'
 done)"
 
 # A function runs from a brace in the first column to the next one.

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Netlink requests whose answer comes late, in pieces, twice, not at all, or makes no sense. */
+/*
+ * Netlink requests whose answer comes late, in pieces, twice, not at all, or makes no
+ * sense.
+ */
 #include <linux/genetlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -281,7 +284,10 @@ START_TEST(length_of_the_message)
 	vtct_msg_end(&buf, msg);
 	memcpy(buf.data, &lengths[_i], sizeof(lengths[_i]));
 	err = answered_by(buf.data, buf.len);
-	/* A shorter length leaves bytes that are no message; 16 fits, and the answer never ends. */
+	/*
+	 * A shorter length leaves bytes that are no message; 16 fits, and the answer
+	 * never ends.
+	 */
 	ck_assert_msg(err == -EPROTO || (_i == 3 && err == -ETIMEDOUT), "%d", err);
 	assert_recovered();
 	vtct_buf_free(&buf);
@@ -491,7 +497,9 @@ START_TEST(commands_of_a_family)
 }
 END_TEST
 
-/* The controller's answer with one thing wrong: what is missing, or has a wrong length. */
+/*
+ * The controller's answer with one thing wrong: what is missing, or has a wrong length.
+ */
 static void put_family(struct vtct_buf *buf, int wrong)
 {
 	struct genlmsghdr head = { .cmd = CTRL_CMD_NEWFAMILY };

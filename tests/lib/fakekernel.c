@@ -55,6 +55,11 @@ void vtct_kernel_free(struct vtct_kernel *k)
 	free(k);
 }
 
+const char *vtct_kernel_root(const struct vtct_kernel *k)
+{
+	return k->tree->root;
+}
+
 struct vtc_ctx *vtct_kernel_ctx_opts(struct vtct_kernel *k,
 				     const struct vtc_ctx_opts *opts)
 {

@@ -43,6 +43,8 @@ void vtct_kernel_free(struct vtct_kernel *k);
 struct vtc_ctx *vtct_kernel_ctx(struct vtct_kernel *k);
 struct vtc_ctx *vtct_kernel_ctx_opts(struct vtct_kernel *k,
 				     const struct vtc_ctx_opts *opts);
+/* The tree's sysfs root, for contexts that a test makes itself. */
+const char *vtct_kernel_root(const struct vtct_kernel *k);
 /* What vtc__ctx_new() wants, for tests that call it themselves; priv is the kernel. */
 extern const struct vtc__sys vtct_sys;
 
@@ -60,6 +62,8 @@ void vtct_kernel_virtio(struct vtct_kernel *k);
 
 /* Go straight to this many VFs, with drivers and netdevs, without a broadcast. */
 void vtct_create_vfs(struct vtct_kernel *k, struct vtct_pf *pf, uint32_t count);
+/* Somebody else writes to sriov_numvfs: VFs come and go with all broadcasts. The kernel's result. */
+int vtct_write_num_vfs(struct vtct_kernel *k, struct vtct_pf *pf, uint32_t count);
 /* Take the PF and its VFs away, as hot-unplug does: broadcasts, files, everything. */
 void vtct_unplug(struct vtct_kernel *k, struct vtct_pf *pf);
 

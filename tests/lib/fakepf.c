@@ -314,6 +314,14 @@ int vtct_numvfs_store(struct vtct_kernel *k, struct vtct_pf *pf, const char *tex
 	return enable(k, pf, count);
 }
 
+int vtct_write_num_vfs(struct vtct_kernel *k, struct vtct_pf *pf, uint32_t count)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", count);
+	return vtct_numvfs_store(k, pf, text);
+}
+
 int vtct_autoprobe_store(struct vtct_kernel *k, struct vtct_pf *pf, const char *text)
 {
 	if (!text[0] || !strchr("01yYnN", text[0]))

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Netlink attributes: what we build the kernel reads, and no length that it sends can hurt. */
+/*
+ * Netlink attributes: what we build the kernel reads, and no length that it sends can
+ * hurt.
+ */
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -112,7 +115,10 @@ START_TEST(text_must_end_within)
 }
 END_TEST
 
-/* An attribute length in a stream of 12 bytes: {len, type, 4 bytes, 4 bytes of something}. */
+/*
+ * An attribute length in a stream of 12 bytes: {len, type, 4 bytes, 4 bytes of
+ * something}.
+ */
 static const struct {
 	uint16_t len;
 	int err;
@@ -125,7 +131,9 @@ static const struct {
 
 START_TEST(hostile_length)
 {
-	/* The four bytes behind the first attribute are no attribute: their length is 0. */
+	/*
+	 * The four bytes behind the first attribute are no attribute: their length is 0.
+	 */
 	unsigned char *data = calloc(1, 12);
 	const struct nlattr *tb[MAX + 1];
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Writes with a deadline, with real processes: a FIFO that is full holds its writer as
- * long as we like. What a kernel does that cannot be killed out of, fake/test-core-sysfs shows.
+ * long as we like. What a kernel does that cannot be killed out of, fake/test-core-sysfs
+ * shows.
  */
 #include <fcntl.h>
 #include <signal.h>

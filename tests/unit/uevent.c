@@ -12,7 +12,10 @@
 	"DRIVER=igbvf\0PCI_CLASS=20000\0PCI_ID=8086:10CA\0PCI_SLOT_NAME=0000:01:10.0\0" \
 	"SEQNUM=1234"
 
-/* Exactly these bytes in memory of their own, so that a sanitizer sees a step beyond them. */
+/*
+ * Exactly these bytes in memory of their own, so that a sanitizer sees a step beyond
+ * them.
+ */
 static int parse(const char *data, size_t len, struct vtc__uevent *ret)
 {
 	char *copy = malloc(len ? len : 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The lab's machine, seen without the library. What is returned as text stays for as long as the
- * test runs: a test program is short-lived, and nothing here is worth freeing.
+ * The lab's machine, seen without the library. What is returned as text stays for as long
+ * as the test runs: a test program is short-lived, and nothing here is worth freeing.
  */
 #include "lab.h"
 
@@ -224,7 +224,7 @@ const char *lab_vf(const char *pf, unsigned int index)
 	return lab_link(PCI "%s/virtfn%u", pf, index);
 }
 
-static bool vfs_ready(const char *pf, unsigned int count)
+static bool vfs_have_netdevs(const char *pf, unsigned int count)
 {
 	unsigned int i;
 
@@ -234,22 +234,52 @@ static bool vfs_ready(const char *pf, unsigned int count)
 	return true;
 }
 
-void lab_set_vfs(const char *pf, unsigned int count, bool probe)
+static bool vfs_have_drivers(const char *pf, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (lab_exists(PCI "%s/virtfn%u/driver", pf, i))
+			return true;
+	return false;
+}
+
+static void set_vfs_down(const char *pf, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		lab_do("ip link set %s down", lab_netdev(lab_vf(pf, i)));
+}
+
+static int create_vfs(const char *pf, unsigned int count)
 {
 	char text[16];
-	int err;
+	int err = lab_write("0", PCI "%s/sriov_numvfs", pf);
 
-	/* always anew: attributes and drivers that an earlier test left must not stay */
-	err = lab_write("0", PCI "%s/sriov_numvfs", pf);
-	if (!err)
-		err = lab_write(probe ? "1" : "0", PCI "%s/sriov_drivers_autoprobe", pf);
 	snprintf(text, sizeof(text), "%u", count);
 	if (!err && count)
 		err = lab_write(text, PCI "%s/sriov_numvfs", pf);
+	return err;
+}
+
+void lab_set_vfs(const char *pf, unsigned int count, bool probe)
+{
+	bool ready = lab_read_number(PCI "%s/sriov_numvfs", pf) == (long)count;
+	int err = lab_write(probe ? "1" : "0", PCI "%s/sriov_drivers_autoprobe", pf);
+
+	/* igb takes seconds to make VFs anew */
+	ready = ready &&
+		(probe ? vfs_have_netdevs(pf, count) : !vfs_have_drivers(pf, count));
+	if (!err && !ready)
+		err = create_vfs(pf, count);
 	if (err)
 		vtct_die("%s: %u VFs: %s", pf, count, strerror(-err));
-	if (probe && !lab_wait(vfs_ready(pf, count)))
+	if (!probe)
+		return;
+	if (!lab_wait(vfs_have_netdevs(pf, count)))
 		vtct_die("%s: the VFs get no network interfaces", pf);
+	set_vfs_down(pf, count);
 }
 
 void lab_bind(const char *address, const char *driver)
@@ -260,11 +290,13 @@ void lab_bind(const char *address, const char *driver)
 	if (now[0])
 		err = lab_write(address, PCI "%s/driver/unbind", address);
 	if (!err)
-		err = lab_write(driver[0] ? driver : "\n", PCI "%s/driver_override", address);
+		err = lab_write(driver[0] ? driver : "\n", PCI "%s/driver_override",
+				address);
 	if (!err && driver[0])
 		err = lab_write(address, "bus/pci/drivers_probe");
 	if (err || strcmp(lab_link(PCI "%s/driver", address), driver) != 0)
-		vtct_die("%s: driver '%s' does not bind: %s", address, driver, strerror(-err));
+		vtct_die("%s: driver '%s' does not bind: %s", address, driver,
+			 strerror(-err));
 }
 
 void lab_up(const char *address)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the tests in the lab's guest share: the machine's devices, and a second opinion on them
- * that owes nothing to the library: sysfs read plainly, and what ip and its kind print.
- * All of them leave the program, as a broken lab, when the machine does not do as told.
+ * What the tests in the lab's guest share: the machine's devices, and a second opinion on
+ * them that owes nothing to the library: sysfs read plainly, and what ip and its kind
+ * print. All of them leave the program, as a broken lab, when the machine does not do as
+ * told.
  */
 #ifndef VTC_TESTS_LAB_H
 #define VTC_TESTS_LAB_H
@@ -28,21 +29,26 @@ long lab_read_number(const char *format, ...) __attribute__((format(printf, 1, 2
 const char *lab_link(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool lab_exists(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Returns 0 or a negative errno number. */
-int lab_write(const char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int lab_write(const char *text, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-/* What a shell command prints, without its last newline; lab_do() insists on its success. */
+/*
+ * What a shell command prints, without its last newline; lab_do() insists on its success.
+ */
 const char *lab_output(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *lab_do(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The rest of the first line of text that begins with key, blanks left out; "" if none. */
+/*
+ * The rest of the first line of text that begins with key, blanks left out; "" if none.
+ */
 const char *lab_field(const char *text, const char *key);
 
 /* Wait until what is true, for LAB_WAIT_S at most; returns it. */
-#define lab_wait(what)                                           \
-	({                                                       \
-		unsigned int lab_turns = LAB_WAIT_S * 20;        \
-		while (!(what) && lab_turns--)                   \
-			lab_pause();                             \
-		(what);                                          \
+#define lab_wait(what)                                    \
+	({                                                \
+		unsigned int lab_turns = LAB_WAIT_S * 20; \
+		while (!(what) && lab_turns--)            \
+			lab_pause();                      \
+		(what);                                   \
 	})
 void lab_pause(void);
 
@@ -50,7 +56,10 @@ void lab_pause(void);
 const char *lab_netdev(const char *address);
 /* Address of a PF's VF, by the kernel's link; "" if there is none. */
 const char *lab_vf(const char *pf, unsigned int index);
-/* Bring a PF to a number of VFs, their drivers bound or not, through sysfs. */
+/*
+ * Bring a PF to a number of VFs through sysfs: all with drivers and their interfaces
+ * down, or all without drivers. VFs that are so already stay, with their attributes.
+ */
 void lab_set_vfs(const char *pf, unsigned int count, bool probe);
 /* Bind a driver to a VF, or none (""). */
 void lab_bind(const char *address, const char *driver);
@@ -63,18 +72,18 @@ const char *lab_ip_vf(const char *netdev, unsigned int index);
 /* The text of the context's last error. */
 const char *lab_error(const struct vtc_ctx *ctx);
 
-#define ck_assert_has(text, part)                                                 \
-	do {                                                                      \
-		const char *lab_text = (text);                                    \
+#define ck_assert_has(text, part)                                                   \
+	do {                                                                        \
+		const char *lab_text = (text);                                      \
 		ck_assert_msg(strstr(lab_text, (part)), "no \"%s\" in: %s", (part), \
-			      lab_text);                                          \
+			      lab_text);                                            \
 	} while (0)
 
-#define ck_assert_has_not(text, part)                                              \
-	do {                                                                       \
-		const char *lab_text = (text);                                     \
-		ck_assert_msg(!strstr(lab_text, (part)), "\"%s\" in: %s", (part),  \
-			      lab_text);                                           \
+#define ck_assert_has_not(text, part)                                             \
+	do {                                                                      \
+		const char *lab_text = (text);                                    \
+		ck_assert_msg(!strstr(lab_text, (part)), "\"%s\" in: %s", (part), \
+			      lab_text);                                          \
 	} while (0)
 
 #endif

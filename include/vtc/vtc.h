@@ -8,11 +8,13 @@
 #include <vtc/ctx.h>
 #include <vtc/error.h>
 #include <vtc/export.h>
+#include <vtc/mem.h>
 #include <vtc/monitor.h>
 #include <vtc/nic.h>
 #include <vtc/pf.h>
 #include <vtc/types.h>
 #include <vtc/version.h>
 #include <vtc/vf.h>
+#include <vtc/vring.h>
 
 #endif

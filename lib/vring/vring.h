@@ -170,7 +170,6 @@ struct vtc_vring {
 	uint32_t expected; /* chains in flight that the state told of, not yet resubmitted */
 
 	struct vtc__reader reader __attribute__((aligned(64)));
-	struct vtc_ctx *ctx;
 	struct vtc_vring_opts opts;
 	uint8_t *indirect_base;
 };

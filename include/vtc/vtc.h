@@ -10,6 +10,7 @@
 #include <vtc/export.h>
 #include <vtc/mem.h>
 #include <vtc/monitor.h>
+#include <vtc/nethdr.h>
 #include <vtc/nic.h>
 #include <vtc/pf.h>
 #include <vtc/types.h>

@@ -24,6 +24,16 @@ struct vtc_segment vtc__cursor_take(struct vtc__cursor *cursor, size_t max)
 	return (struct vtc_segment){ NULL, 0 };
 }
 
+void vtc__cursor_skip(struct vtc__cursor *cursor, size_t len)
+{
+	struct vtc_segment piece;
+
+	do {
+		piece = vtc__cursor_take(cursor, len);
+		len -= piece.len;
+	} while (len && piece.len);
+}
+
 size_t vtc__cursor_read(struct vtc__cursor *cursor, void *to, size_t len)
 {
 	size_t done = 0;

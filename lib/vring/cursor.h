@@ -38,6 +38,8 @@ static inline uint64_t vtc__segments_len(const struct vtc_segment *segments,
 /* The next bytes that lie in one piece, at most max; length 0: there are no more. */
 struct vtc_segment vtc__cursor_take(struct vtc__cursor *cursor, size_t max);
 
+void vtc__cursor_skip(struct vtc__cursor *cursor, size_t len);
+
 /*
  * Copy into private memory; returns how many bytes there were. Memory of the peer is read here
  * and never again for what was copied.

@@ -12,10 +12,10 @@
 
 #include "cursor.h"
 
-#define HDR_LEN		12
-#define HDR_LEN_LEGACY	10
-#define AT_NUM_BUFFERS	10
-#define FLAGS_KNOWN	(VTC_NETHDR_F_NEEDS_CSUM | VTC_NETHDR_F_DATA_VALID)
+#define HDR_LEN	       12
+#define HDR_LEN_LEGACY 10
+#define AT_NUM_BUFFERS 10
+#define FLAGS_KNOWN    (VTC_NETHDR_F_NEEDS_CSUM | VTC_NETHDR_F_DATA_VALID)
 
 static bool is_hdr_size(unsigned int hdr_size)
 {

@@ -27,22 +27,20 @@ struct vtc__walk {
 int vtc__walk_buffer(struct vtc__walk *w, uint64_t addr, uint32_t len, bool write);
 int vtc__walk_table(struct vtc__walk *w, uint64_t addr, uint32_t len);
 
-/* The chain is whole: make it known. */
-VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint16_t id, uint32_t writable,
-				 uint32_t slots)
+/*
+ * A chain was taken: note it as the one with this sequence number. Loops keep the number in a
+ * register, and vtc_vring.seq follows at their end.
+ */
+VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint32_t seq,
+				 const struct vtc_chain *chain, uint32_t slots)
 {
-	struct vtc__flight *f = &v->flight[id];
-
-	f->writable = writable;
-	f->seq = v->seq;
-	f->slots = (uint16_t)slots;
-	f->state = VTC__IN_FLIGHT;
-	v->pulled[v->seq & v->pulled_mask] = id;
-	v->seq++;
+	v->flight[chain->id] = (struct vtc__flight){ chain->writable_bytes, seq,
+						     (uint16_t)slots, VTC__IN_FLIGHT };
+	v->pulled[seq & v->pulled_mask] = (uint16_t)chain->id;
 }
 
 /* One buffer within the span that the last one was in. */
-VTC__ALWAYS bool vtc__chain_fast(struct vtc_vring *v, uint64_t addr, uint32_t len,
+VTC__ALWAYS bool vtc__chain_fast(const struct vtc_vring *v, uint64_t addr, uint32_t len,
 				 unsigned int flags, uint16_t id, struct vtc_chain *chain,
 				 struct vtc_segment *segment)
 {
@@ -57,13 +55,8 @@ VTC__ALWAYS bool vtc__chain_fast(struct vtc_vring *v, uint64_t addr, uint32_t le
 		return false;
 	segment->base = hit->base + off;
 	segment->len = len;
-	chain->segments = segment;
-	chain->readable_bytes = len - writable;
-	chain->writable_bytes = writable;
-	chain->readable = (uint16_t)(1 - write);
-	chain->writable = (uint16_t)write;
-	chain->id = id;
-	vtc__chain_note(v, id, writable, 1);
+	*chain = (struct vtc_chain){ segment,		   len - writable, writable,
+				     (uint16_t)(1 - write), (uint16_t)write, id };
 	return true;
 }
 
@@ -73,7 +66,7 @@ static inline void vtc__walk_begin(struct vtc__walk *w, struct vtc_vring *v,
 	*w = (struct vtc__walk){ .v = v, .segments = segments, .room = room };
 }
 
-static inline void vtc__walk_end(const struct vtc__walk *w, uint16_t id, uint32_t slots,
+static inline void vtc__walk_end(const struct vtc__walk *w, uint16_t id,
 				 struct vtc_chain *chain)
 {
 	chain->segments = w->segments;
@@ -82,7 +75,6 @@ static inline void vtc__walk_end(const struct vtc__walk *w, uint16_t id, uint32_
 	chain->readable = (uint16_t)w->readable;
 	chain->writable = (uint16_t)(w->count - w->readable);
 	chain->id = id;
-	vtc__chain_note(w->v, id, chain->writable_bytes, slots);
 }
 
 /* Take a chain out of flight that push() is told of; whether it may. */

@@ -13,7 +13,7 @@ static uint8_t *slot_at(const struct vtc_vring *v, uint32_t slot)
 }
 
 /* Whether a descriptor's flags say that it is available in this round. */
-VTC__ALWAYS bool is_available(unsigned int flags, uint8_t wrap)
+VTC__ALWAYS bool is_available(unsigned int flags, uint32_t wrap)
 {
 	return (flags & (VTC__AVAIL | VTC__USED)) == (wrap ? VTC__AVAIL : VTC__USED);
 }
@@ -52,20 +52,20 @@ static void copy_free(struct vtc_vring *v, uint32_t id, uint32_t slots)
 /* A chain of several descriptors, on the way through it. */
 struct course {
 	struct vtc__desc d;
-	uint32_t slots;
-	uint32_t node; /* first free one */
-	uint16_t slot;
-	uint8_t wrap;
+	struct vtc__pos at;
+	uint32_t busy;	/* descriptors of other chains */
+	uint32_t slots; /* of this one */
+	uint32_t node;	/* first free one */
 };
 
 static int next_desc(struct vtc_vring *v, struct course *c)
 {
 	const uint8_t *p;
 
-	if (v->busy + c->slots >= v->size)
+	if (c->busy + c->slots >= v->size)
 		return vtc__vring_break(v, "a chain is longer than the ring's free part, or a loop");
-	vtc__advance(&c->slot, &c->wrap, 1, v->size);
-	p = slot_at(v, c->slot);
+	vtc__advance(&c->at, 1, v->size);
+	p = slot_at(v, c->at.slot);
 	c->d.word = vtc__load64(p + 8, __ATOMIC_RELAXED);
 	c->d.addr = vtc__load64(p, __ATOMIC_RELAXED);
 	c->node = copy_put(v, c->node, &c->d);
@@ -85,55 +85,63 @@ static int walk_desc(struct vtc__walk *w, const struct course *c)
 	return vtc__walk_table(w, c->d.addr, len);
 }
 
+static int walk_chain(struct vtc__walk *w, struct course *c)
+{
+	int err = walk_desc(w, c);
+
+	while (!err && vtc__packed_flags(c->d.word) & VTC__NEXT) {
+		err = next_desc(w->v, c);
+		if (!err)
+			err = walk_desc(w, c);
+	}
+	return err;
+}
+
 /* The id stands in the last descriptor. Returns how many there are. */
-static __attribute__((noinline)) int take_slow(struct vtc_vring *v, struct vtc__desc first,
+static __attribute__((noinline)) int take_slow(struct vtc_vring *v, struct course *c,
 					       struct vtc_chain *chain,
 					       struct vtc_segment *segments,
 					       unsigned int room)
 {
-	struct course c = { first, 1, v->nodes, v->avail, v->avail_wrap };
+	struct vtc__desc first = c->d;
 	struct vtc__walk w;
 	uint16_t id;
 	int err;
 
+	c->node = v->nodes;
 	vtc__walk_begin(&w, v, segments, room);
-	err = walk_desc(&w, &c);
-	while (!err && vtc__packed_flags(c.d.word) & VTC__NEXT) {
-		err = next_desc(v, &c);
-		if (!err)
-			err = walk_desc(&w, &c);
-	}
+	err = walk_chain(&w, c);
 	if (err)
 		return err;
-	id = vtc__packed_id(c.d.word);
+	id = vtc__packed_id(c->d.word);
 	if (v->flight[id].state != VTC__FREE)
 		return vtc__vring_break(v, "a buffer id is in flight already");
 	v->copy[id] = (struct vtc__desc){ first.addr, link_to(first.word, v->nodes) };
-	v->nodes = c.node;
-	vtc__walk_end(&w, id, c.slots, chain);
-	return (int)c.slots;
+	v->nodes = c->node;
+	vtc__walk_end(&w, id, chain);
+	return (int)c->slots;
 }
 
 /* Takes one chain: how many descriptors of the ring it has, or a negative error. */
-VTC__ALWAYS int take(struct vtc_vring *v, const uint8_t *p, uint64_t word,
-		     struct vtc_chain *chain, struct vtc_segment *segments,
+VTC__ALWAYS int take(struct vtc_vring *v, struct vtc__desc d, struct vtc__pos at,
+		     uint32_t busy, struct vtc_chain *chain, struct vtc_segment *segments,
 		     unsigned int room, bool fast)
 {
-	struct vtc__desc d = { vtc__load64(p, __ATOMIC_RELAXED), word };
-	uint16_t id = vtc__packed_id(word);
+	unsigned int flags = vtc__packed_flags(d.word);
+	uint16_t id = vtc__packed_id(d.word);
+	struct course c;
 
-	if (vtc__unlikely(v->busy >= v->size))
+	if (vtc__unlikely(busy >= v->size))
 		return vtc__vring_break(v, "more descriptors are available than the ring has");
-	if (!fast || vtc__unlikely(!room) ||
-	    vtc__unlikely(vtc__packed_flags(word) & (VTC__NEXT | VTC__INDIRECT)))
-		return take_slow(v, d, chain, segments, room);
-	if (vtc__unlikely(v->flight[id].state != VTC__FREE))
-		return vtc__vring_break(v, "a buffer id is in flight already");
-	if (vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(word),
-					   vtc__packed_flags(word), id, chain, segments)))
-		return take_slow(v, d, chain, segments, room);
-	v->copy[id] = d;
-	return 1;
+	if (fast && vtc__likely(room) && vtc__likely(!(flags & VTC__NEXT)) &&
+	    vtc__likely(v->flight[id].state == VTC__FREE) &&
+	    vtc__likely(vtc__chain_fast(v, d.addr, vtc__word_len(d.word), flags, id, chain,
+					segments))) {
+		v->copy[id] = d;
+		return 1;
+	}
+	c = (struct course){ d, at, busy, 1, 0 };
+	return take_slow(v, &c, chain, segments, room);
 }
 
 VTC__ALWAYS void disarm(struct vtc_vring *v)
@@ -145,23 +153,26 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,
 		     struct vtc_segment *segments, unsigned int room, bool fast)
 {
-	unsigned int i;
+	struct vtc__pos at = vtc__avail_pos(v);
+	uint32_t seq = v->seq, busy = v->busy, i;
 	int slots = 0;
 
 	for (i = 0; i < max; i++) {
-		const uint8_t *p = slot_at(v, v->avail);
+		const uint8_t *p = slot_at(v, at.slot);
 		uint64_t word = vtc__load64(p + 8, __ATOMIC_ACQUIRE);
+		struct vtc__desc d = { vtc__load64(p, __ATOMIC_RELAXED), word };
 		unsigned int pieces;
 
-		if (!is_available(vtc__packed_flags(word), v->avail_wrap))
+		if (!is_available(vtc__packed_flags(word), at.wrap))
 			break;
 		if (fast)
 			__builtin_prefetch(p + AHEAD * DESC_SIZE);
-		slots = take(v, p, word, &chains[i], segments, room, fast);
+		slots = take(v, d, at, busy, &chains[i], segments, room, fast);
 		if (vtc__unlikely(slots < 0))
 			break;
-		v->busy += (uint32_t)slots;
-		vtc__advance(&v->avail, &v->avail_wrap, (uint32_t)slots, v->size);
+		vtc__chain_note(v, seq++, &chains[i], (uint32_t)slots);
+		busy += (uint32_t)slots;
+		vtc__advance(&at, (uint32_t)slots, v->size);
 		pieces = (unsigned int)(chains[i].readable + chains[i].writable);
 		segments += pieces;
 		room -= pieces;
@@ -170,6 +181,9 @@ VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int
 		return slots < 0 ? slots : 0;
 	if (v->armed)
 		disarm(v);
+	vtc__set_avail_pos(v, at);
+	v->seq = seq;
+	v->busy = busy;
 	v->in_flight += i;
 	v->since_push += i;
 	return (int)i;
@@ -205,7 +219,7 @@ static int unpull(struct vtc_vring *v, unsigned int count)
 	return 0;
 }
 
-VTC__ALWAYS uint64_t used_word(const struct vtc_done *done, uint8_t wrap)
+VTC__ALWAYS uint64_t used_word(const struct vtc_done *done, uint32_t wrap)
 {
 	uint64_t flags = (wrap ? VTC__AVAIL | VTC__USED : 0) | (done->len ? VTC__WRITE : 0);
 
@@ -216,13 +230,12 @@ VTC__ALWAYS uint64_t used_word(const struct vtc_done *done, uint8_t wrap)
 VTC__ALWAYS int push(struct vtc_vring *v, const struct vtc_done *done, unsigned int count,
 		     bool in_order, bool merge)
 {
-	bool logs = v->map->log;
-	uint16_t slot = v->used;
-	uint8_t wrap = v->used_wrap;
-	uint32_t at = v->used_count, slots = v->used_slots;
-	unsigned int i;
+	bool logs = v->map->log, batch = v->batch;
+	struct vtc__pos pos = vtc__used_pos(v);
+	uint32_t slots = v->used_slots, i;
+	struct vtc__used_slot *used = &v->used_ring[v->used_count];
 
-	vtc__advance(&slot, &wrap, slots, v->size);
+	vtc__advance(&pos, slots, v->size);
 	for (i = 0; i < count; i++) {
 		struct vtc__flight *f;
 
@@ -232,17 +245,16 @@ VTC__ALWAYS int push(struct vtc_vring *v, const struct vtc_done *done, unsigned 
 			vtc__chain_log(v, (uint16_t)done[i].id, done[i].len);
 		if (vtc__unlikely(f->slots > 1))
 			copy_free(v, done[i].id, f->slots);
-		if (!merge || !v->batch) {
-			v->used_ring[at].slot = slot;
-			v->used_ring[at++].wrap = wrap;
-		}
-		v->used_ring[at - 1].word = used_word(&done[i], v->used_ring[at - 1].wrap);
+		if (!merge || !batch)
+			*used++ = (struct vtc__used_slot){ 0, pos };
+		used[-1].word = used_word(&done[i], used[-1].pos.wrap);
 		if (merge)
-			v->batch = done[i].len == f->writable;
+			batch = done[i].len == f->writable;
 		slots += f->slots;
-		vtc__advance(&slot, &wrap, f->slots, v->size);
+		vtc__advance(&pos, f->slots, v->size);
 	}
-	v->used_count = at;
+	v->batch = batch;
+	v->used_count = (uint32_t)(used - v->used_ring);
 	v->used_slots = slots;
 	v->pending += i;
 	v->in_flight -= i;
@@ -268,33 +280,35 @@ static int push_generic(struct vtc_vring *v, const struct vtc_done *done, unsign
 static VTC__COLD void log_used(const struct vtc_vring *v)
 {
 	for (uint32_t i = 0; i < v->used_count; i++)
-		vtc__vring_log(v, v->opts.desc_addr + v->used_ring[i].slot * DESC_SIZE,
+		vtc__vring_log(v, v->opts.desc_addr + v->used_ring[i].pos.slot * DESC_SIZE,
 			       DESC_SIZE);
 }
 
 /* The driver stops at the first descriptor that is not used, so the first is written last. */
 static int flush(struct vtc_vring *v)
 {
-	uint32_t steps = v->used_slots;
+	const struct vtc__used_slot *used = v->used_ring;
+	struct vtc__pos pos = vtc__used_pos(v);
+	uint32_t steps = v->used_slots, count = v->used_count;
 	bool known = v->signalled;
 
 	if (!v->pending)
 		return 0;
-	for (uint32_t i = 1; i < v->used_count; i++)
-		vtc__store64(slot_at(v, v->used_ring[i].slot) + 8, v->used_ring[i].word,
+	for (uint32_t i = 1; i < count; i++)
+		vtc__store64(slot_at(v, used[i].pos.slot) + 8, used[i].word,
 			     __ATOMIC_RELAXED);
-	vtc__store64(slot_at(v, v->used_ring[0].slot) + 8, v->used_ring[0].word,
-		     __ATOMIC_SEQ_CST);
+	vtc__store64(slot_at(v, used[0].pos.slot) + 8, used[0].word, __ATOMIC_SEQ_CST);
 	if (vtc__unlikely(v->map->log))
 		log_used(v);
-	vtc__advance(&v->used, &v->used_wrap, steps, v->size);
+	vtc__advance(&pos, steps, v->size);
+	vtc__set_used_pos(v, pos);
 	v->busy -= steps;
 	v->pending = 0;
 	v->used_count = 0;
 	v->used_slots = 0;
 	v->batch = false;
 	v->signalled = true;
-	return vtc__packed_wants(v, v->driver, v->used, v->used_wrap, steps, known);
+	return vtc__packed_wants(v, v->driver, pos, steps, known);
 }
 
 static bool nothing_available(const struct vtc_vring *v, int order)
@@ -308,7 +322,7 @@ static int needs_poll(struct vtc_vring *v)
 {
 	if (!nothing_available(v, __ATOMIC_ACQUIRE))
 		return 0;
-	vtc__packed_arm(v, v->device, v->avail, v->avail_wrap);
+	vtc__packed_arm(v, v->device, vtc__avail_pos(v));
 	vtc__vring_log(v, v->opts.device_addr, sizeof(uint32_t));
 	return nothing_available(v, __ATOMIC_SEQ_CST);
 }

@@ -70,7 +70,7 @@ static __attribute__((noinline)) int take_slow(struct vtc_vring *v, uint16_t hea
 		d.addr = vtc__load64(p, __ATOMIC_RELAXED);
 		d.word = vtc__load64(p + 8, __ATOMIC_RELAXED);
 	}
-	vtc__walk_end(&w, head, 1, chain);
+	vtc__walk_end(&w, head, chain);
 	return 0;
 }
 
@@ -109,6 +109,7 @@ static VTC__COLD int pull_again(struct vtc_vring *v, struct vtc_chain *chains,
 		used = take(v, v->again[v->again_next], &chains[i], segments, room, false);
 		if (used < 0)
 			break;
+		vtc__chain_note(v, v->seq++, &chains[i], 1);
 		segments += used;
 		room -= (unsigned int)used;
 		v->again_next++;
@@ -130,7 +131,8 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,
 		     struct vtc_segment *segments, unsigned int room, bool fast)
 {
-	unsigned int i = 0;
+	const struct vtc_chain *chain = chains;
+	uint32_t seq = v->seq, i;
 	uint16_t avail = v->avail;
 	int used = 0, n;
 
@@ -141,18 +143,21 @@ VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int
 		return n;
 	if (v->armed)
 		disarm(v);
-	for (; i < (unsigned int)n; i++, avail++) {
+	for (; n; n--, avail++, chains++) {
 		uint16_t head = vtc__load16(avail_at(v, avail), __ATOMIC_RELAXED);
 
 		if (fast)
 			__builtin_prefetch(v->desc + ((head + AHEAD) & v->mask) * 16u);
-		used = take(v, head, &chains[i], segments, room, fast);
+		used = take(v, head, chains, segments, room, fast);
 		if (vtc__unlikely(used < 0))
 			break;
+		vtc__chain_note(v, seq++, chains, 1);
 		segments += used;
 		room -= (unsigned int)used;
 	}
+	i = (uint32_t)(chains - chain);
 	v->avail = avail;
+	v->seq = seq;
 	v->in_flight += i;
 	v->since_push += i;
 	return vtc__likely(i) ? (int)i : used;
@@ -234,7 +239,7 @@ static int push_in_order(struct vtc_vring *v, const struct vtc_done *done,
 		if (vtc__unlikely(logs))
 			vtc__chain_log(v, (uint16_t)done[i].id, done[i].len);
 		if (!v->batch)
-			v->used_ring[v->used_count++].slot = v->pending + i;
+			v->used_ring[v->used_count++].pos.slot = v->pending + i;
 		v->used_ring[v->used_count - 1].word = (uint64_t)done[i].len << 32 |
 						       done[i].id;
 		v->batch = done[i].len == f->writable;
@@ -259,7 +264,7 @@ VTC__ALWAYS void copy_used(struct vtc_vring *v)
 VTC__ALWAYS void put_used(struct vtc_vring *v)
 {
 	for (uint32_t i = 0; i < v->used_count; i++) {
-		uint16_t at = (uint16_t)(v->used + v->used_ring[i].slot) & v->mask;
+		uint16_t at = (uint16_t)(v->used + v->used_ring[i].pos.slot) & v->mask;
 		uint8_t *p = v->device + RING_AT + at * sizeof(struct vtc__used);
 
 		vtc__store32(p, (uint32_t)v->used_ring[i].word, __ATOMIC_RELAXED);

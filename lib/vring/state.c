@@ -20,8 +20,9 @@ int vtc_vring_get_state(const struct vtc_vring *vring, struct vtc_vring_state *r
 		s.in_flight = (uint16_t)(v->avail - v->used);
 	}
 	if (v->opts.role == VTC_VRING_DRIVER && v->pending) {
-		s.avail = v->packed ? v->head_slot : (uint16_t)(v->avail - v->pending);
-		s.avail_wrap = v->packed ? v->head_wrap : 0;
+		s.avail = v->packed ? (uint16_t)v->head.slot :
+				      (uint16_t)(v->avail - v->pending);
+		s.avail_wrap = v->packed ? (uint8_t)v->head.wrap : 0;
 	}
 	if (v->opts.role == VTC_VRING_DRIVER)
 		s.in_flight = (uint16_t)(v->in_flight - v->pending);

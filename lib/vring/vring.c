@@ -130,26 +130,25 @@ void vtc__vring_log(const struct vtc_vring *v, uint64_t addr, uint64_t len)
 
 /* ---- Packed events: 16 bits of slot and wrap counter, 16 bits of flags ---- */
 
-void vtc__packed_arm(struct vtc_vring *v, uint8_t *event, uint16_t slot, uint8_t wrap)
+void vtc__packed_arm(struct vtc_vring *v, uint8_t *event, struct vtc__pos pos)
 {
-	uint32_t at = slot | (uint32_t)wrap << 15;
 	uint32_t flags = v->event_idx ? VTC__EVENT_DESC : VTC__EVENT_ENABLE;
 
-	vtc__store32(event, at | flags << 16, __ATOMIC_SEQ_CST);
+	vtc__store32(event, pos.slot | pos.wrap << 15 | flags << 16, __ATOMIC_SEQ_CST);
 	v->armed = true;
 }
 
-bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event, uint16_t slot,
-		       uint8_t wrap, uint32_t steps, bool known)
+bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event, struct vtc__pos pos,
+		       uint32_t steps, bool known)
 {
 	uint32_t word = vtc__load32(event, __ATOMIC_SEQ_CST);
-	uint16_t at = word & 0x7fff;
+	uint16_t at = word & 0x7fff, now = (uint16_t)pos.slot;
 
 	if ((word >> 16 & 3) != VTC__EVENT_DESC || !v->event_idx)
 		return (word >> 16 & 3) != VTC__EVENT_DISABLE;
-	if ((word >> 15 & 1) != wrap)
+	if ((word >> 15 & 1) != pos.wrap)
 		at = (uint16_t)(at - v->size);
-	return !known || vtc__need_event(at, slot, (uint16_t)(slot - steps));
+	return !known || vtc__need_event(at, now, (uint16_t)(now - steps));
 }
 
 /* ---- Options ---- */

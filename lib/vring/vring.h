@@ -46,11 +46,16 @@ struct vtc__used {
 	uint32_t len;
 };
 
+/* Packed: a place in the ring. Loops keep it in registers. */
+struct vtc__pos {
+	uint32_t slot;
+	uint32_t wrap;
+};
+
 /* What a used descriptor (packed) or element (split, in order) gets, and where. */
 struct vtc__used_slot {
 	uint64_t word;
-	uint32_t slot;
-	uint8_t wrap;
+	struct vtc__pos pos;
 };
 
 /* The device side's memory of a chain in flight, by head (split) or buffer id (packed). */
@@ -156,8 +161,7 @@ struct vtc_vring {
 	uint32_t free_head, free_count;
 	uint32_t batch_id, batch_len;
 	uint32_t added; /* packed: descriptors since the last kick */
-	uint16_t head_slot;
-	uint8_t head_wrap;
+	struct vtc__pos head; /* and its place */
 
 	/* Device side, rarely. */
 	uint16_t *pulled; /* ids by seq & pulled_mask */
@@ -298,23 +302,43 @@ VTC__ALWAYS void vtc__vring_leave(struct vtc_vring *v)
 void vtc__vring_log(const struct vtc_vring *v, uint64_t addr, uint64_t len);
 
 /* Packed: go on by some descriptors. */
-VTC__ALWAYS void vtc__advance(uint16_t *slot, uint8_t *wrap, uint32_t by, uint16_t size)
+VTC__ALWAYS void vtc__advance(struct vtc__pos *pos, uint32_t by, uint32_t size)
 {
-	uint32_t to = *slot + by;
-
-	if (to >= size) {
-		to -= size;
-		*wrap ^= 1;
+	pos->slot += by;
+	if (pos->slot >= size) {
+		pos->slot -= size;
+		pos->wrap ^= 1;
 	}
-	*slot = (uint16_t)to;
+}
+
+VTC__ALWAYS struct vtc__pos vtc__avail_pos(const struct vtc_vring *v)
+{
+	return (struct vtc__pos){ v->avail, v->avail_wrap };
+}
+
+VTC__ALWAYS struct vtc__pos vtc__used_pos(const struct vtc_vring *v)
+{
+	return (struct vtc__pos){ v->used, v->used_wrap };
+}
+
+VTC__ALWAYS void vtc__set_avail_pos(struct vtc_vring *v, struct vtc__pos pos)
+{
+	v->avail = (uint16_t)pos.slot;
+	v->avail_wrap = (uint8_t)pos.wrap;
+}
+
+VTC__ALWAYS void vtc__set_used_pos(struct vtc_vring *v, struct vtc__pos pos)
+{
+	v->used = (uint16_t)pos.slot;
+	v->used_wrap = (uint8_t)pos.wrap;
 }
 
 /*
  * Packed: ask the other side to notify when it is at this position, and whether it asked us,
  * now that we have come to this position by some steps.
  */
-void vtc__packed_arm(struct vtc_vring *v, uint8_t *event, uint16_t slot, uint8_t wrap);
-bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event, uint16_t slot,
-		       uint8_t wrap, uint32_t steps, bool known);
+void vtc__packed_arm(struct vtc_vring *v, uint8_t *event, struct vtc__pos pos);
+bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event, struct vtc__pos pos,
+		       uint32_t steps, bool known);
 
 #endif

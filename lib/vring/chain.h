@@ -39,7 +39,7 @@ VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint32_t seq,
 	v->pulled[seq & v->pulled_mask] = (uint16_t)chain->id;
 }
 
-/* One buffer within the span that the last one was in. */
+/* A chain of one buffer, if that is within the span that the last one was in. */
 VTC__ALWAYS bool vtc__chain_fast(const struct vtc_vring *v, uint64_t addr, uint32_t len,
 				 unsigned int flags, uint16_t id, struct vtc_chain *chain,
 				 struct vtc_segment *segment)
@@ -49,8 +49,7 @@ VTC__ALWAYS bool vtc__chain_fast(const struct vtc_vring *v, uint64_t addr, uint3
 	uint64_t off = addr - hit->addr;
 	uint32_t writable = write ? len : 0;
 
-	if (vtc__unlikely(flags & (VTC__NEXT | VTC__INDIRECT)) ||
-	    vtc__unlikely(off >= hit->size) ||
+	if (vtc__unlikely(off >= hit->size) ||
 	    vtc__unlikely((uint64_t)len - 1 >= hit->size - off))
 		return false;
 	segment->base = hit->base + off;

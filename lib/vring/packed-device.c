@@ -53,8 +53,7 @@ static void copy_free(struct vtc_vring *v, uint32_t id, uint32_t slots)
 struct course {
 	struct vtc__desc d;
 	struct vtc__pos at;
-	uint32_t busy;	/* descriptors of other chains */
-	uint32_t slots; /* of this one */
+	uint32_t slots;
 	uint32_t node;	/* first free one */
 };
 
@@ -62,7 +61,7 @@ static int next_desc(struct vtc_vring *v, struct course *c)
 {
 	const uint8_t *p;
 
-	if (c->busy + c->slots >= v->size)
+	if (v->busy + c->slots >= v->size)
 		return vtc__vring_break(v, "a chain is longer than the ring's free part, or a loop");
 	vtc__advance(&c->at, 1, v->size);
 	p = slot_at(v, c->at.slot);
@@ -97,51 +96,88 @@ static int walk_chain(struct vtc__walk *w, struct course *c)
 	return err;
 }
 
-/* The id stands in the last descriptor. Returns how many there are. */
-static __attribute__((noinline)) int take_slow(struct vtc_vring *v, struct course *c,
-					       struct vtc_chain *chain,
-					       struct vtc_segment *segments,
-					       unsigned int room)
+VTC__ALWAYS struct vtc__desc desc_at(const uint8_t *p)
 {
-	struct vtc__desc first = c->d;
+	uint64_t word = vtc__load64(p + 8, __ATOMIC_ACQUIRE);
+
+	return (struct vtc__desc){ vtc__load64(p, __ATOMIC_RELAXED), word };
+}
+
+/* Takes one chain: 1, 0 if there is none, or a negative error. The id is in the last. */
+static __attribute__((noinline)) int take(struct vtc_vring *v, struct vtc_chain *chain,
+					  struct vtc_segment *segments, unsigned int room)
+{
+	struct vtc__pos at = vtc__avail_pos(v);
+	struct vtc__desc first = desc_at(slot_at(v, at.slot));
+	struct course c = { first, at, 1, v->nodes };
 	struct vtc__walk w;
 	uint16_t id;
 	int err;
 
-	c->node = v->nodes;
+	if (!is_available(vtc__packed_flags(first.word), at.wrap))
+		return 0;
+	if (v->busy >= v->size)
+		return vtc__vring_break(v, "more descriptors are available than the ring has");
 	vtc__walk_begin(&w, v, segments, room);
-	err = walk_chain(&w, c);
+	err = walk_chain(&w, &c);
 	if (err)
 		return err;
-	id = vtc__packed_id(c->d.word);
+	id = vtc__packed_id(c.d.word);
 	if (v->flight[id].state != VTC__FREE)
 		return vtc__vring_break(v, "a buffer id is in flight already");
 	v->copy[id] = (struct vtc__desc){ first.addr, link_to(first.word, v->nodes) };
-	v->nodes = c->node;
+	v->nodes = c.node;
 	vtc__walk_end(&w, id, chain);
-	return (int)c->slots;
+	vtc__chain_note(v, v->seq++, chain, c.slots);
+	v->busy += c.slots;
+	vtc__advance(&at, c.slots, v->size);
+	vtc__set_avail_pos(v, at);
+	return 1;
 }
 
-/* Takes one chain: how many descriptors of the ring it has, or a negative error. */
-VTC__ALWAYS int take(struct vtc_vring *v, struct vtc__desc d, struct vtc__pos at,
-		     uint32_t busy, struct vtc_chain *chain, struct vtc_segment *segments,
-		     unsigned int room, bool fast)
+/* How many descriptors can be looked at without a look at the ring's end or fill. */
+VTC__ALWAYS unsigned int easy_room(const struct vtc_vring *v, unsigned int max,
+				   unsigned int room)
 {
-	unsigned int flags = vtc__packed_flags(d.word);
-	uint16_t id = vtc__packed_id(d.word);
-	struct course c;
+	unsigned int end = (unsigned int)v->size - v->avail, idle = v->size - v->busy;
+	unsigned int n = max < room ? max : room;
 
-	if (vtc__unlikely(busy >= v->size))
-		return vtc__vring_break(v, "more descriptors are available than the ring has");
-	if (fast && vtc__likely(room) && vtc__likely(!(flags & VTC__NEXT)) &&
-	    vtc__likely(v->flight[id].state == VTC__FREE) &&
-	    vtc__likely(vtc__chain_fast(v, d.addr, vtc__word_len(d.word), flags, id, chain,
-					segments))) {
+	n = n < end ? n : end;
+	return n < idle ? n : idle;
+}
+
+/*
+ * Takes chains of one descriptor as long as they are easy. The first that is not is left to
+ * take(), which reads it again and trusts nothing that was seen here.
+ */
+VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains,
+				   struct vtc_segment *segments, unsigned int count)
+{
+	const uint8_t *p = slot_at(v, v->avail);
+	struct vtc__pos at = vtc__avail_pos(v);
+	unsigned int all = VTC__AVAIL | VTC__USED | VTC__NEXT | VTC__INDIRECT;
+	unsigned int want = at.wrap ? VTC__AVAIL : VTC__USED;
+	uint32_t seq = v->seq;
+	unsigned int i;
+
+	for (i = 0; i < count; i++, p += DESC_SIZE) {
+		struct vtc__desc d = desc_at(p);
+		unsigned int flags = vtc__packed_flags(d.word);
+		uint16_t id = vtc__packed_id(d.word);
+
+		__builtin_prefetch(p + AHEAD * DESC_SIZE);
+		if ((flags & all) != want || vtc__unlikely(v->flight[id].state != VTC__FREE) ||
+		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word), flags,
+						   id, &chains[i], &segments[i])))
+			break;
 		v->copy[id] = d;
-		return 1;
+		vtc__chain_note(v, seq++, &chains[i], 1);
 	}
-	c = (struct course){ d, at, busy, 1, 0 };
-	return take_slow(v, &c, chain, segments, room);
+	v->seq = seq;
+	v->busy += i;
+	vtc__advance(&at, i, v->size);
+	vtc__set_avail_pos(v, at);
+	return i;
 }
 
 VTC__ALWAYS void disarm(struct vtc_vring *v)
@@ -153,37 +189,27 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,
 		     struct vtc_segment *segments, unsigned int room, bool fast)
 {
-	struct vtc__pos at = vtc__avail_pos(v);
-	uint32_t seq = v->seq, busy = v->busy, i;
-	int slots = 0;
+	unsigned int i, n;
+	int taken = 0;
 
 	for (i = 0; i < max; i++) {
-		const uint8_t *p = slot_at(v, at.slot);
-		uint64_t word = vtc__load64(p + 8, __ATOMIC_ACQUIRE);
-		struct vtc__desc d = { vtc__load64(p, __ATOMIC_RELAXED), word };
-		unsigned int pieces;
-
-		if (!is_available(vtc__packed_flags(word), at.wrap))
+		n = fast ? take_easy(v, chains + i, segments, easy_room(v, max - i, room)) : 0;
+		i += n;
+		segments += n;
+		room -= n;
+		if (i == max)
 			break;
-		if (fast)
-			__builtin_prefetch(p + AHEAD * DESC_SIZE);
-		slots = take(v, d, at, busy, &chains[i], segments, room, fast);
-		if (vtc__unlikely(slots < 0))
+		taken = take(v, &chains[i], segments, room);
+		if (taken <= 0)
 			break;
-		vtc__chain_note(v, seq++, &chains[i], (uint32_t)slots);
-		busy += (uint32_t)slots;
-		vtc__advance(&at, (uint32_t)slots, v->size);
-		pieces = (unsigned int)(chains[i].readable + chains[i].writable);
-		segments += pieces;
-		room -= pieces;
+		n = (unsigned int)(chains[i].readable + chains[i].writable);
+		segments += n;
+		room -= n;
 	}
 	if (!i)
-		return slots < 0 ? slots : 0;
+		return taken;
 	if (v->armed)
 		disarm(v);
-	vtc__set_avail_pos(v, at);
-	v->seq = seq;
-	v->busy = busy;
 	v->in_flight += i;
 	v->since_push += i;
 	return (int)i;

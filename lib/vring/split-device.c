@@ -40,61 +40,98 @@ VTC__ALWAYS int available(struct vtc_vring *v, unsigned int max)
 	return (int)(n < max ? n : max);
 }
 
-static __attribute__((noinline)) int take_slow(struct vtc_vring *v, uint16_t head,
-					       struct vtc__desc d, struct vtc_chain *chain,
-					       struct vtc_segment *segments, unsigned int room)
+VTC__ALWAYS struct vtc__desc desc_at(const struct vtc_vring *v, uint16_t head)
+{
+	const uint8_t *p = v->desc + head * sizeof(struct vtc__desc);
+
+	return (struct vtc__desc){ vtc__load64(p, __ATOMIC_RELAXED),
+				   vtc__load64(p + 8, __ATOMIC_RELAXED) };
+}
+
+static int walk_desc(struct vtc__walk *w, const struct vtc__desc *d, unsigned int flags)
+{
+	uint32_t len = vtc__word_len(d->word);
+
+	if (!(flags & VTC__INDIRECT))
+		return vtc__walk_buffer(w, d->addr, len, flags & VTC__WRITE);
+	if (flags & VTC__NEXT)
+		return vtc__vring_break(w->v, "an indirect descriptor has a next one");
+	return vtc__walk_table(w, d->addr, len);
+}
+
+static int walk(struct vtc_vring *v, uint16_t head, struct vtc_chain *chain,
+		struct vtc_segment *segments, unsigned int room)
 {
 	struct vtc__walk w;
+	uint16_t at = head;
 	unsigned int flags;
 
 	vtc__walk_begin(&w, v, segments, room);
-	for (;;) {
-		uint32_t len = vtc__word_len(d.word);
-		uint16_t next = vtc__split_next(d.word);
-		const uint8_t *p;
+	do {
+		struct vtc__desc d = desc_at(v, at);
 		int err;
 
 		flags = vtc__split_flags(d.word);
-		if ((flags & VTC__INDIRECT) && (flags & VTC__NEXT))
-			return vtc__vring_break(v, "an indirect descriptor has a next one");
-		err = flags & VTC__INDIRECT ?
-			      vtc__walk_table(&w, d.addr, len) :
-			      vtc__walk_buffer(&w, d.addr, len, flags & VTC__WRITE);
+		err = walk_desc(&w, &d, flags);
 		if (err)
 			return err;
-		if (!(flags & VTC__NEXT))
-			break;
-		if (next >= v->size)
+		at = vtc__split_next(d.word);
+		if (flags & VTC__NEXT && at >= v->size)
 			return vtc__vring_break(v, "a next descriptor is outside the ring");
-		p = v->desc + next * sizeof(d);
-		d.addr = vtc__load64(p, __ATOMIC_RELAXED);
-		d.word = vtc__load64(p + 8, __ATOMIC_RELAXED);
-	}
+	} while (flags & VTC__NEXT);
 	vtc__walk_end(&w, head, chain);
 	return 0;
 }
 
 /* Takes one chain: segments used, or a negative error. */
-VTC__ALWAYS int take(struct vtc_vring *v, uint16_t head, struct vtc_chain *chain,
-		     struct vtc_segment *segments, unsigned int room, bool fast)
+static __attribute__((noinline)) int take(struct vtc_vring *v, uint16_t head,
+					  struct vtc_chain *chain,
+					  struct vtc_segment *segments, unsigned int room)
 {
-	struct vtc__desc d;
-	const uint8_t *p;
 	int err;
 
-	if (vtc__unlikely(head >= v->size))
+	if (head >= v->size)
 		return vtc__vring_break(v, "an available head is outside the ring");
-	if (vtc__unlikely(v->flight[head].state != VTC__FREE))
+	if (v->flight[head].state != VTC__FREE)
 		return vtc__vring_break(v, "an available head is in flight already");
-	p = v->desc + head * sizeof(d);
-	d.addr = vtc__load64(p, __ATOMIC_RELAXED);
-	d.word = vtc__load64(p + 8, __ATOMIC_RELAXED);
-	if (fast && vtc__likely(room) &&
-	    vtc__likely(vtc__chain_fast(v, d.addr, vtc__word_len(d.word),
-					vtc__split_flags(d.word), head, chain, segments)))
-		return 1;
-	err = take_slow(v, head, d, chain, segments, room);
-	return err ? err : chain->readable + chain->writable;
+	err = walk(v, head, chain, segments, room);
+	if (err)
+		return err;
+	vtc__chain_note(v, v->seq++, chain, 1);
+	return chain->readable + chain->writable;
+}
+
+/*
+ * Takes chains of one descriptor as long as they are easy, up to count. The first that is
+ * not is left to take(), which reads it again and trusts nothing that was seen here.
+ */
+VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains,
+				   struct vtc_segment *segments, unsigned int count)
+{
+	uint32_t seq = v->seq;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		uint16_t head = vtc__load16(avail_at(v, (uint16_t)(v->avail + i)),
+					    __ATOMIC_RELAXED);
+		struct vtc__desc d;
+		unsigned int flags;
+
+		__builtin_prefetch(v->desc + ((head + AHEAD) & v->mask) * sizeof(d));
+		if (vtc__unlikely(head >= v->size) ||
+		    vtc__unlikely(v->flight[head].state != VTC__FREE))
+			break;
+		d = desc_at(v, head);
+		flags = vtc__split_flags(d.word);
+		if (vtc__unlikely(flags & (VTC__NEXT | VTC__INDIRECT)) ||
+		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word), flags,
+						   head, &chains[i], &segments[i])))
+			break;
+		vtc__chain_note(v, seq++, &chains[i], 1);
+	}
+	v->seq = seq;
+	v->avail = (uint16_t)(v->avail + i);
+	return i;
 }
 
 /* Chains that a predecessor had in flight, before any new one. */
@@ -106,10 +143,9 @@ static VTC__COLD int pull_again(struct vtc_vring *v, struct vtc_chain *chains,
 	int used = 0;
 
 	for (; i < max && v->again_next < v->again_count; i++) {
-		used = take(v, v->again[v->again_next], &chains[i], segments, room, false);
+		used = take(v, v->again[v->again_next], &chains[i], segments, room);
 		if (used < 0)
 			break;
-		vtc__chain_note(v, v->seq++, &chains[i], 1);
 		segments += used;
 		room -= (unsigned int)used;
 		v->again_next++;
@@ -131,36 +167,35 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,
 		     struct vtc_segment *segments, unsigned int room, bool fast)
 {
-	const struct vtc_chain *chain = chains;
-	uint32_t seq = v->seq, i;
-	uint16_t avail = v->avail;
-	int used = 0, n;
+	unsigned int i = 0, n;
+	int used;
 
 	if (vtc__unlikely(v->again_next < v->again_count))
 		return pull_again(v, chains, max, segments, room);
-	n = available(v, max);
-	if (n <= 0)
-		return n;
+	used = available(v, max);
+	if (used <= 0)
+		return used;
 	if (v->armed)
 		disarm(v);
-	for (; n; n--, avail++, chains++) {
-		uint16_t head = vtc__load16(avail_at(v, avail), __ATOMIC_RELAXED);
-
-		if (fast)
-			__builtin_prefetch(v->desc + ((head + AHEAD) & v->mask) * 16u);
-		used = take(v, head, chains, segments, room, fast);
-		if (vtc__unlikely(used < 0))
+	for (max = (unsigned int)used; i < max; i++) {
+		n = fast ? take_easy(v, chains + i, segments,
+				     max - i < room ? max - i : room) : 0;
+		i += n;
+		segments += n;
+		room -= n;
+		if (i == max)
 			break;
-		vtc__chain_note(v, seq++, chains, 1);
+		used = take(v, vtc__load16(avail_at(v, v->avail), __ATOMIC_RELAXED),
+			    &chains[i], segments, room);
+		if (used < 0)
+			break;
+		v->avail++;
 		segments += used;
 		room -= (unsigned int)used;
 	}
-	i = (uint32_t)(chains - chain);
-	v->avail = avail;
-	v->seq = seq;
 	v->in_flight += i;
 	v->since_push += i;
-	return vtc__likely(i) ? (int)i : used;
+	return i ? (int)i : used;
 }
 
 static int pull_fast(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,

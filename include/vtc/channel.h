@@ -6,9 +6,11 @@
 #ifndef VTC_CHANNEL_H
 #define VTC_CHANNEL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <vtc/ctx.h>
+#include <vtc/mem.h>
 #include <vtc/vring.h>
 
 #ifdef __cplusplus
@@ -23,14 +25,19 @@ extern "C" {
  * file descriptors to another one (by fork, or SCM_RIGHTS), which opens it and is the
  * device side. The memory is a memfd that is sealed against shrinking and growing; it holds the
  * rings and a pool of buffers of equal size. Guest addresses are offsets in it. Doorbells
- * are eventfds.
+ * are eventfds: each side has one for each ring, which it hears and the other side rings.
  *
  * The device side need not trust the driver side, nor the other way round: what each reads from
- * the shared memory is checked as with any vring.
+ * the shared memory is checked as with any vring, and what the memory says of itself is
+ * read once, when it is opened. No notification is sent or heard in a way that could block,
+ * unless the other side makes its doorbell blocking (fcntl(2)) and fills it in the instant
+ * between a look and a ring.
  *
  * **Shared pool.** Programs that trust each other can pass a packet on without a copy: a channel
- * that is created with vtc_channel_opts.pool uses the memory of another one, so a buffer that was
- * pulled from the one can be added to the other by its guest address.
+ * that is created with vtc_channel_opts.pool has the buffers of another one, too, at the
+ * same guest addresses. What was pulled from the one is added to the other by
+ * vtc_channel_get_guest_addr(). Whoever opens the new channel can write to all of the other
+ * one's memory.
  * @{
  */
 
@@ -40,6 +47,9 @@ struct vtc_channel;
 /** Most rings of a channel. */
 #define VTC_CHANNEL_RINGS_MAX 64
 
+/** Most other channels whose buffers a channel has; vtc_channel_opts.pool hands on its own. */
+#define VTC_CHANNEL_POOLS_MAX 8
+
 /** Options of vtc_channel_create(). Zero in a field means its default. */
 struct vtc_channel_opts {
 	uint32_t sz;	      /**< sizeof(struct vtc_channel_opts). */
@@ -47,9 +57,10 @@ struct vtc_channel_opts {
 	uint32_t rings;	      /**< How many vrings, up to #VTC_CHANNEL_RINGS_MAX; 0: 2. */
 	uint32_t ring_size;   /**< Descriptors of each; 0: 256. */
 	uint64_t features[2]; /**< VTC_VRING_F_ bits; none: split, no event index. */
-	uint32_t buffers; /**< How many buffers in the pool; 0: rings times ring_size. */
+	/** How many buffers; 0: rings times ring_size, but none if there is a @ref pool. */
+	uint32_t buffers;
 	uint32_t buffer_size; /**< Size of each in bytes, a multiple of 64; 0: 2048. */
-	struct vtc_channel *pool; /**< Use this channel's memory, too; NULL: none. */
+	struct vtc_channel *pool; /**< Have this channel's buffers, too; NULL: none. */
 };
 
 /** Initialiser for struct vtc_channel_opts. */
@@ -60,14 +71,20 @@ struct vtc_channel_opts {
 
 /**
  * @brief Make a channel, as its driver side.
+ *
+ * With #VTC_VRING_F_INDIRECT, chains of 2 to 8 buffers take one descriptor of the ring.
+ *
  * @param[in] ctx the context
  * @param[in] opts options, NULL for the defaults
  * @param[out] ret_channel the channel; vtc_channel_close() ends it
  * @retval 0 made
- * @retval -EINVAL a parameter is NULL, a field out of range, or a flag unknown
+ * @retval -EINVAL @p ctx or @p ret_channel is NULL, a field is out of range, a flag is
+ *         unknown, the memory would be above 1 TiB, or there would be more than
+ *         #VTC_CHANNEL_POOLS_MAX pools
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -ENOMEM memory is out
  * @retval -EMFILE no file descriptor is left (also -ENFILE)
+ * @return other negative numbers are those of memfd_create(2), ftruncate(2) and mmap(2)
  * @thread{ctx}
  * @since 0.2
  */
@@ -83,9 +100,12 @@ VTC_API int vtc_channel_create(struct vtc_ctx *ctx, const struct vtc_channel_opt
  * @param[out] ret_channel the channel; vtc_channel_close() ends it
  * @retval 0 opened
  * @retval -EINVAL a parameter is NULL, or @p count does not fit the channel
- * @retval -EPROTO the memory is no channel, or what it says of itself is impossible
- * @retval -EPERM the memory is not sealed against shrinking
+ * @retval -EPROTO the memory is no channel, what it says of itself is impossible, or a
+ *         doorbell is no non-blocking eventfd
+ * @retval -EPERM the memory is not sealed against shrinking, or cannot be written
+ * @retval -EBADF one of @p fds is not open
  * @retval -ENOMEM memory is out
+ * @retval -EMFILE no file descriptor is left
  * @thread{ctx}
  * @since 0.2
  */
@@ -103,13 +123,14 @@ VTC_API void vtc_channel_close(struct vtc_channel *channel);
 /**
  * @brief The file descriptors to pass to the other program.
  *
- * First the memory, then for each ring the driver's and the device's doorbell.
+ * First the memory, then for each ring the doorbell that the driver side hears and the one
+ * that the device side hears, then the memory of each pool.
  *
  * @param[in] channel the channel
- * @param[out] fds the descriptors, lent: the channel closes them
+ * @param[out] fds the descriptors, lent: the channel closes them; may be NULL if @p max is 0
  * @param[in] max room in @p fds
  * @return how many there are, also if that is more than @p max
- * @retval -EINVAL a parameter is NULL
+ * @retval -EINVAL @p channel is NULL, or @p fds is
  * @thread{ctx}
  * @since 0.2
  */
@@ -128,7 +149,7 @@ VTC_API struct vtc_vring *vtc_channel_get_vring(const struct vtc_channel *channe
 						unsigned int ring);
 
 /**
- * @brief One of the buffers.
+ * @brief One of the buffers; those of pools are not counted.
  * @param[in] channel the channel
  * @param[in] buffer its number, from 0
  * @param[out] ret_guest_addr its guest address
@@ -142,6 +163,25 @@ VTC_API struct vtc_vring *vtc_channel_get_vring(const struct vtc_channel *channe
 VTC_API int vtc_channel_get_buffer(const struct vtc_channel *channel, unsigned int buffer,
 				   uint64_t *ret_guest_addr,
 				   struct vtc_segment *ret_segment);
+
+/**
+ * @brief The guest address of memory in a buffer, such as that of a chain that was pulled.
+ *
+ * It is the same in each channel that has @p channel as its pool.
+ *
+ * @param[in] channel the channel that gave the memory out
+ * @param[in] base first byte, in this process
+ * @param[in] len length in bytes, not 0
+ * @param[out] ret_guest_addr the guest address
+ * @retval 0 got
+ * @retval -EINVAL a parameter is NULL, or @p len is 0
+ * @retval -ERANGE it is not all in the buffers of the channel, or in those of one of its pools
+ * @thread{any}
+ * @since 0.2
+ */
+VTC_API int vtc_channel_get_guest_addr(const struct vtc_channel *channel,
+				       const void *base, size_t len,
+				       uint64_t *ret_guest_addr);
 
 /**
  * @brief The descriptor to wait for (readable) when vtc_vring_needs_poll() said so.
@@ -160,6 +200,7 @@ VTC_API int vtc_channel_get_fd(const struct vtc_channel *channel, unsigned int r
  * @param[in] ring number of the ring, from 0
  * @retval 0 done
  * @retval -EINVAL @p channel is NULL or has no such ring
+ * @return other negative numbers are those of write(2)
  * @thread{queue}
  * @since 0.2
  */
@@ -175,6 +216,7 @@ VTC_API int vtc_channel_notify(struct vtc_channel *channel, unsigned int ring);
  * @retval 1 it had been rung
  * @retval 0 it had not
  * @retval -EINVAL @p channel is NULL or has no such ring
+ * @return other negative numbers are those of read(2)
  * @thread{queue}
  * @since 0.2
  */

@@ -5,6 +5,7 @@
 #ifndef VTC_VTC_H
 #define VTC_VTC_H
 
+#include <vtc/channel.h>
 #include <vtc/ctx.h>
 #include <vtc/error.h>
 #include <vtc/export.h>

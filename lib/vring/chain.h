@@ -39,20 +39,45 @@ VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint32_t seq,
 	v->pulled[seq & v->pulled_mask] = (uint16_t)chain->id;
 }
 
-/* A chain of one buffer, if that is within the span that the last one was in. */
+/*
+ * Where a buffer is, if it is in one span and may be accessed so; else NULL. In a map of one
+ * span the last one is the likely one. In a map of many, guessing wrong would cost more than
+ * the search.
+ */
+VTC__ALWAYS uint8_t *vtc__locate(const struct vtc_vring *v, uint64_t addr, uint32_t len,
+				 unsigned int write, bool many)
+{
+	uint64_t off;
+
+	if (many) {
+		const struct vtc__span *span = vtc__map_near(v->map, addr);
+
+		off = addr - span->addr;
+		if (vtc__unlikely(off >= span->size) ||
+		    vtc__unlikely((uint64_t)len - 1 >= span->size - off) ||
+		    vtc__unlikely(!(span->perm >> write & 1)))
+			return NULL;
+		return span->base + off;
+	}
+	off = addr - v->hit[write].addr;
+	if (vtc__unlikely(off >= v->hit[write].size) ||
+	    vtc__unlikely((uint64_t)len - 1 >= v->hit[write].size - off))
+		return NULL;
+	return v->hit[write].base + off;
+}
+
+/* A chain of one buffer, if that is in one span. */
 VTC__ALWAYS bool vtc__chain_fast(const struct vtc_vring *v, uint64_t addr, uint32_t len,
-				 unsigned int flags, uint16_t id, struct vtc_chain *chain,
-				 struct vtc_segment *segment)
+				 unsigned int flags, uint16_t id, bool many,
+				 struct vtc_chain *chain, struct vtc_segment *segment)
 {
 	unsigned int write = (flags / VTC__WRITE) & 1;
-	const struct vtc__hit *hit = &v->hit[write];
-	uint64_t off = addr - hit->addr;
 	uint32_t writable = write ? len : 0;
+	uint8_t *base = vtc__locate(v, addr, len, write, many);
 
-	if (vtc__unlikely(off >= hit->size) ||
-	    vtc__unlikely((uint64_t)len - 1 >= hit->size - off))
+	if (vtc__unlikely(!base))
 		return false;
-	segment->base = hit->base + off;
+	segment->base = base;
 	segment->len = len;
 	*chain = (struct vtc_chain){ segment,		   len - writable, writable,
 				     (uint16_t)(1 - write), (uint16_t)write, id };

@@ -61,24 +61,45 @@ static void fill_spans(struct vtc__map *map, const struct vtc_mem *mem)
 	}
 }
 
+static void choose_shift(struct vtc__map *map)
+{
+	const struct vtc__span *last = &map->span[map->count - 1];
+	uint64_t reach = last->addr + last->size - 1 - map->first;
+
+	while (reach >> map->shift >= VTC__MAP_BUCKETS)
+		map->shift++;
+}
+
+static void fill_starts(struct vtc__map *map)
+{
+	size_t all = sizeof(map->start) / sizeof(map->start[0]);
+
+	for (size_t i = 0; i < all; i++)
+		map->start[i] = i < map->count ? map->span[i].addr : UINT64_MAX;
+}
+
 /* An empty map keeps one span of size 0, so that a search needs no special case. */
 static void fill_buckets(struct vtc__map *map)
 {
-	const struct vtc__span *last = &map->span[map->count ? map->count - 1 : 0];
-	uint32_t s = 0;
+	uint32_t at = 0, most = 0;
 
 	map->first = map->span[0].addr;
-	while (map->count && (last->addr + last->size - 1 - map->first) >> map->shift >=
-				     VTC__MAP_BUCKETS)
-		map->shift++;
-	for (uint32_t b = 0; b < VTC__MAP_BUCKETS; b++) {
-		uint64_t from = (uint64_t)b << map->shift;
+	if (map->count)
+		choose_shift(map);
+	for (uint64_t b = 0; b < VTC__MAP_BUCKETS; b++) {
+		uint32_t before = at;
 
-		while (s + 1 < map->count && map->span[s + 1].addr - map->first <= from)
-			s++;
-		map->bucket[b] = (uint16_t)s;
+		while (at + 1 < map->count &&
+		       map->span[at + 1].addr - map->first <= b << map->shift)
+			at++;
+		map->bucket[b] = (uint16_t)at;
+		most = at - before > most ? at - before : most;
 	}
-	map->bucket[VTC__MAP_BUCKETS] = (uint16_t)(map->count ? map->count - 1 : 0);
+	/* Behind the last bucket's beginning there may be more. */
+	most = map->count && map->count - 1 - at > most ? map->count - 1 - at : most;
+	for (map->stride = most ? 1 : 0; map->stride * 2 <= most && most;)
+		map->stride *= 2;
+	fill_starts(map);
 }
 
 static struct vtc__map *make_map(const struct vtc_mem *mem, uint64_t epoch)

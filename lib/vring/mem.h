@@ -38,8 +38,8 @@ struct vtc__span {
 	uint64_t perm;
 };
 
-/* Buckets narrow the search: as many as keep it flat up to VTC_MEM_REGIONS_MAX. */
-#define VTC__MAP_BUCKETS 1024
+/* Buckets narrow the search, so that it costs the same with 1 and VTC_MEM_REGIONS_MAX. */
+#define VTC__MAP_BUCKETS 4096
 
 struct vtc__map {
 	uint64_t epoch;
@@ -49,8 +49,11 @@ struct vtc__map {
 	uint64_t first; /* address of bucket 0 */
 	uint32_t shift; /* a bucket is 1 << shift bytes */
 	uint32_t count;
-	/* Where in span[] to search for addresses of bucket b: [b] to [b + 1], both in. */
-	uint16_t bucket[VTC__MAP_BUCKETS + 1];
+	uint32_t stride; /* of the search's first step: a power of two, or 0 */
+	/* Of the last span that begins at or before a bucket's first address. */
+	uint16_t bucket[VTC__MAP_BUCKETS];
+	/* Where spans begin; behind the last as many that begin nowhere as a step goes far. */
+	uint64_t start[2 * VTC_MEM_REGIONS_MAX + 2];
 	struct vtc__span span[];
 };
 
@@ -80,26 +83,30 @@ void vtc__mem_detach(struct vtc_mem *mem, struct vtc__reader *reader);
 /* Set the bits of a range of guest addresses. */
 void vtc__map_log(const struct vtc__map *map, uint64_t addr, uint64_t len);
 
+/*
+ * The span that would hold an address, if any does. There is no branch here that depends on
+ * the address, but for one out of all bounds: the steps are those of the fullest bucket.
+ */
+static inline const struct vtc__span *vtc__map_near(const struct vtc__map *map, uint64_t addr)
+{
+	uint64_t b = (addr - map->first) >> map->shift;
+	uint32_t i;
+
+	if (b >= VTC__MAP_BUCKETS)
+		return &map->span[0];
+	i = map->bucket[b];
+	for (uint32_t step = map->stride; step; step /= 2)
+		i += map->start[i + step] <= addr ? step : 0;
+	return &map->span[i];
+}
+
 /* The span that holds an address, or NULL. */
 static inline const struct vtc__span *vtc__map_find(const struct vtc__map *map,
 						    uint64_t addr)
 {
-	uint64_t b = (addr - map->first) >> map->shift;
-	uint32_t low, high;
+	const struct vtc__span *span = vtc__map_near(map, addr);
 
-	if (b >= VTC__MAP_BUCKETS || addr < map->first)
-		return NULL;
-	low = map->bucket[b];
-	high = map->bucket[b + 1];
-	while (low < high) {
-		uint32_t mid = (low + high + 1) / 2;
-
-		if (map->span[mid].addr <= addr)
-			low = mid;
-		else
-			high = mid - 1;
-	}
-	return addr - map->span[low].addr < map->span[low].size ? &map->span[low] : NULL;
+	return addr - span->addr < span->size ? span : NULL;
 }
 
 /* A range that must be one piece, or NULL. */

@@ -151,7 +151,8 @@ VTC__ALWAYS unsigned int easy_room(const struct vtc_vring *v, unsigned int max,
  * take(), which reads it again and trusts nothing that was seen here.
  */
 VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains,
-				   struct vtc_segment *segments, unsigned int count)
+				   struct vtc_segment *segments, unsigned int count,
+				   bool many)
 {
 	const uint8_t *p = slot_at(v, v->avail);
 	struct vtc__pos at = vtc__avail_pos(v);
@@ -168,7 +169,7 @@ VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains
 		__builtin_prefetch(p + AHEAD * DESC_SIZE);
 		if ((flags & all) != want || vtc__unlikely(v->flight[id].state != VTC__FREE) ||
 		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word), flags,
-						   id, &chains[i], &segments[i])))
+						   id, many, &chains[i], &segments[i])))
 			break;
 		v->copy[id] = d;
 		vtc__chain_note(v, seq++, &chains[i], 1);
@@ -186,6 +187,13 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 	vtc__store16(v->device + 2, VTC__EVENT_DISABLE, __ATOMIC_RELAXED);
 }
 
+static unsigned int take_easy_any(struct vtc_vring *v, struct vtc_chain *chains,
+				  struct vtc_segment *segments, unsigned int count)
+{
+	return v->map->count > 1 ? take_easy(v, chains, segments, count, true) :
+				   take_easy(v, chains, segments, count, false);
+}
+
 VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,
 		     struct vtc_segment *segments, unsigned int room, bool fast)
 {
@@ -193,7 +201,7 @@ VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int
 	int taken = 0;
 
 	for (i = 0; i < max; i++) {
-		n = fast ? take_easy(v, chains + i, segments, easy_room(v, max - i, room)) : 0;
+		n = fast ? take_easy_any(v, chains + i, segments, easy_room(v, max - i, room)) : 0;
 		i += n;
 		segments += n;
 		room -= n;

@@ -106,7 +106,8 @@ static __attribute__((noinline)) int take(struct vtc_vring *v, uint16_t head,
  * not is left to take(), which reads it again and trusts nothing that was seen here.
  */
 VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains,
-				   struct vtc_segment *segments, unsigned int count)
+				   struct vtc_segment *segments, unsigned int count,
+				   bool many)
 {
 	uint32_t seq = v->seq;
 	unsigned int i;
@@ -125,7 +126,7 @@ VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains
 		flags = vtc__split_flags(d.word);
 		if (vtc__unlikely(flags & (VTC__NEXT | VTC__INDIRECT)) ||
 		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word), flags,
-						   head, &chains[i], &segments[i])))
+						   head, many, &chains[i], &segments[i])))
 			break;
 		vtc__chain_note(v, seq++, &chains[i], 1);
 	}
@@ -164,6 +165,13 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 		vtc__store16(v->device, VTC__NO_NOTIFY, __ATOMIC_RELAXED);
 }
 
+static unsigned int take_easy_any(struct vtc_vring *v, struct vtc_chain *chains,
+				  struct vtc_segment *segments, unsigned int count)
+{
+	return v->map->count > 1 ? take_easy(v, chains, segments, count, true) :
+				   take_easy(v, chains, segments, count, false);
+}
+
 VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,
 		     struct vtc_segment *segments, unsigned int room, bool fast)
 {
@@ -178,7 +186,7 @@ VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int
 	if (v->armed)
 		disarm(v);
 	for (max = (unsigned int)used; i < max; i++) {
-		n = fast ? take_easy(v, chains + i, segments,
+		n = fast ? take_easy_any(v, chains + i, segments,
 				     max - i < room ? max - i : room) : 0;
 		i += n;
 		segments += n;

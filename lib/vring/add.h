@@ -29,15 +29,15 @@ VTC__ALWAYS uint64_t vtc__add_table(const struct vtc_vring *v, uint16_t id, uint
 	return v->opts.indirect_addr + off;
 }
 
-VTC__ALWAYS uint16_t vtc__free_take(struct vtc_vring *v)
+/* Loops keep the FIFO's ends in registers. */
+VTC__ALWAYS uint16_t vtc__free_take(struct vtc_vring *v, uint32_t *head)
 {
-	v->free_count--;
-	return v->free[v->free_head++ & v->pulled_mask];
+	return v->free[(*head)++ & v->pulled_mask];
 }
 
-VTC__ALWAYS void vtc__free_give(struct vtc_vring *v, uint16_t id)
+VTC__ALWAYS void vtc__free_give(struct vtc_vring *v, uint32_t *tail, uint16_t id)
 {
-	v->free[(v->free_head + v->free_count++) & v->pulled_mask] = id;
+	v->free[(*tail)++ & v->pulled_mask] = id;
 }
 
 /* In order: the chain is the newest. */

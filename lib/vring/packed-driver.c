@@ -73,10 +73,9 @@ static void put_chain(struct vtc_vring *v, const struct vtc_add *a, unsigned int
 
 /* Returns how many descriptors of the ring were taken. */
 VTC__ALWAYS unsigned int add_one(struct vtc_vring *v, const struct vtc_add *a,
-				 unsigned int descs, struct vtc__pos pos, bool withhold)
+				 unsigned int descs, struct vtc__pos pos, bool withhold,
+				 uint16_t id)
 {
-	uint16_t id = vtc__free_take(v);
-
 	if (vtc__likely(descs == 1)) {
 		put_desc(v, pos, a->buffers->guest_addr,
 			 word_of(flags_of(a, 0), id, a->buffers->len, pos.wrap), withhold);
@@ -94,22 +93,24 @@ VTC__ALWAYS unsigned int add_one(struct vtc_vring *v, const struct vtc_add *a,
 static int add(struct vtc_vring *v, const struct vtc_add *chains, unsigned int count)
 {
 	struct vtc__pos pos = vtc__avail_pos(v);
-	uint32_t room = v->size - v->busy, i;
+	uint32_t room = v->size - v->busy, head = v->free_head, pending = v->pending, i;
 
 	for (i = 0; i < count; i++) {
 		unsigned int descs = (unsigned int)chains[i].readable + chains[i].writable;
 
 		if (room < (vtc__add_uses_table(v, descs) ? 1 : descs))
 			break;
-		descs = add_one(v, &chains[i], descs, pos, v->pending + i == 0);
+		descs = add_one(v, &chains[i], descs, pos, pending + i == 0,
+				vtc__free_take(v, &head));
 		vtc__advance(&pos, descs, v->size);
 		room -= descs;
 	}
 	vtc__set_avail_pos(v, pos);
+	v->free_head = head;
 	v->added += v->size - v->busy - room;
 	v->busy = v->size - room;
 	v->in_flight += i;
-	v->pending += i;
+	v->pending = pending + i;
 	return (int)i;
 }
 
@@ -133,40 +134,52 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 	vtc__store16(v->driver + 2, VTC__EVENT_DISABLE, __ATOMIC_RELAXED);
 }
 
-VTC__ALWAYS void release(struct vtc_vring *v, uint16_t id, struct vtc__pos *pos)
+/* Where reap stands; a copy is in registers. */
+struct course {
+	struct vtc__pos pos;
+	uint32_t tail; /* of the FIFO of free ids */
+	uint32_t busy;
+};
+
+VTC__ALWAYS void release(struct vtc_vring *v, uint16_t id, struct course *c)
 {
 	uint32_t slots = v->owned[id].slots;
 
 	v->owned[id].slots = 0;
-	vtc__free_give(v, id);
-	v->busy -= slots;
-	vtc__advance(pos, slots, v->size);
+	vtc__free_give(v, &c->tail, id);
+	/* A guess, so that the next descriptor can be read before slots is known. */
+	if (vtc__likely(slots == 1)) {
+		c->busy--;
+		vtc__advance(&c->pos, 1, v->size);
+	} else {
+		c->busy -= slots;
+		vtc__advance(&c->pos, slots, v->size);
+	}
 }
 
 /* 1: reaped; 0: nothing is used; or -EPROTO. */
-VTC__ALWAYS int reap_one(struct vtc_vring *v, struct vtc_done *done, struct vtc__pos *pos)
+VTC__ALWAYS int reap_one(struct vtc_vring *v, struct vtc_done *done, struct course *c)
 {
-	uint64_t word = vtc__load64(slot_at(v, pos->slot) + 8, __ATOMIC_ACQUIRE);
+	uint64_t word = vtc__load64(slot_at(v, c->pos.slot) + 8, __ATOMIC_ACQUIRE);
 	uint16_t id = vtc__packed_id(word);
 	struct vtc__owned *o;
 
-	if (!is_used(vtc__packed_flags(word), pos->wrap))
+	if (!is_used(vtc__packed_flags(word), c->pos.wrap))
 		return 0;
 	o = vtc__reap_check(v, id, vtc__word_len(word));
 	if (vtc__unlikely(!o))
 		return -EPROTO;
 	*done = (struct vtc_done){ o->id, vtc__word_len(word) };
-	release(v, id, pos);
+	release(v, id, c);
 	return 1;
 }
 
-VTC__ALWAYS int reap_in_order(struct vtc_vring *v, struct vtc_done *done,
-			      struct vtc__pos *pos)
+VTC__ALWAYS int reap_in_order(struct vtc_vring *v, struct vtc_done *done, struct course *c)
 {
 	if (!v->batch) {
-		uint64_t word = vtc__load64(slot_at(v, pos->slot) + 8, __ATOMIC_ACQUIRE);
+		uint64_t word = vtc__load64(slot_at(v, c->pos.slot) + 8, __ATOMIC_ACQUIRE);
 
-		if (!is_used(vtc__packed_flags(word), pos->wrap))
+		if (!is_used(vtc__packed_flags(word), c->pos.wrap))
 			return 0;
 		v->batch_id = vtc__packed_id(word);
 		v->batch_len = vtc__word_len(word);
@@ -174,7 +187,7 @@ VTC__ALWAYS int reap_in_order(struct vtc_vring *v, struct vtc_done *done,
 			return -EPROTO;
 		v->batch = true;
 	}
-	release(v, vtc__order_reap(v, done), pos);
+	release(v, vtc__order_reap(v, done), c);
 	return 1;
 }
 
@@ -182,17 +195,19 @@ VTC__ALWAYS int reap(struct vtc_vring *v, struct vtc_done *done, unsigned int ma
 		     bool in_order)
 {
 	unsigned int given = v->in_flight - v->pending, i;
-	struct vtc__pos pos = vtc__used_pos(v);
+	struct course c = { vtc__used_pos(v), v->free_tail, v->busy };
 	int err = 0;
 
 	/* With nothing given there may be left-over used flags of the last round. */
 	for (i = 0; i < max && i < given; i++) {
-		err = in_order ? reap_in_order(v, &done[i], &pos) :
-				 reap_one(v, &done[i], &pos);
+		err = in_order ? reap_in_order(v, &done[i], &c) :
+				 reap_one(v, &done[i], &c);
 		if (err <= 0)
 			break;
 	}
-	vtc__set_used_pos(v, pos);
+	vtc__set_used_pos(v, c.pos);
+	v->free_tail = c.tail;
+	v->busy = c.busy;
 	v->in_flight -= i;
 	if (i && v->armed)
 		disarm(v);

@@ -52,12 +52,12 @@ static void put_table(struct vtc_vring *v, const struct vtc_add *a, unsigned int
 
 /* Several descriptors of the ring; returns the last. */
 static uint16_t put_chain(struct vtc_vring *v, const struct vtc_add *a, unsigned int descs,
-			  uint16_t head)
+			  uint16_t head, uint32_t *free_head)
 {
 	uint16_t at = head;
 
 	for (unsigned int i = 0;; i++) {
-		uint16_t next = i + 1 < descs ? vtc__free_take(v) : 0;
+		uint16_t next = i + 1 < descs ? vtc__free_take(v, free_head) : 0;
 
 		put_buffer(a, i, v->desc + at * DESC_SIZE, next);
 		if (i + 1 == descs)
@@ -68,35 +68,37 @@ static uint16_t put_chain(struct vtc_vring *v, const struct vtc_add *a, unsigned
 }
 
 VTC__ALWAYS void add_one(struct vtc_vring *v, const struct vtc_add *a, unsigned int descs,
-			 bool table)
+			 bool table, uint16_t avail, uint32_t *free_head)
 {
-	uint16_t head = vtc__free_take(v), last = head;
+	uint16_t head = vtc__free_take(v, free_head), last = head;
 
-	if (descs == 1)
+	if (vtc__likely(descs == 1))
 		put_buffer(a, 0, v->desc + head * DESC_SIZE, 0);
 	else if (table)
 		put_table(v, a, descs, head);
 	else
-		last = put_chain(v, a, descs, head);
+		last = put_chain(v, a, descs, head, free_head);
 	v->owned[head] = (struct vtc__owned){ a->id, vtc__add_writable(a),
 					      (uint16_t)(table ? 1 : descs), last };
 	vtc__order_add(v, head);
-	vtc__store16(avail_at(v, v->avail), head, __ATOMIC_RELAXED);
-	v->avail++;
+	vtc__store16(avail_at(v, avail), head, __ATOMIC_RELAXED);
 }
 
 static int add(struct vtc_vring *v, const struct vtc_add *chains, unsigned int count)
 {
-	unsigned int i;
+	uint32_t free_head = v->free_head, free_tail = v->free_tail, i;
+	uint16_t avail = v->avail;
 
 	for (i = 0; i < count; i++) {
 		unsigned int descs = (unsigned int)chains[i].readable + chains[i].writable;
 		bool table = vtc__add_uses_table(v, descs);
 
-		if (v->free_count < (table ? 1 : descs))
+		if (free_tail - free_head < (table ? 1 : descs))
 			break;
-		add_one(v, &chains[i], descs, table);
+		add_one(v, &chains[i], descs, table, avail++, &free_head);
 	}
+	v->free_head = free_head;
+	v->avail = avail;
 	v->in_flight += i;
 	v->pending += i;
 	return (int)i;
@@ -126,15 +128,15 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 		vtc__store16(v->driver, VTC__NO_NOTIFY, __ATOMIC_RELAXED);
 }
 
-static void release(struct vtc_vring *v, uint16_t head)
+VTC__ALWAYS void release(struct vtc_vring *v, uint16_t head, uint32_t *tail)
 {
 	uint16_t at = head;
 
 	for (unsigned int n = v->owned[head].slots; n > 1; n--) {
-		vtc__free_give(v, at);
+		vtc__free_give(v, tail, at);
 		at = v->next[at];
 	}
-	vtc__free_give(v, at);
+	vtc__free_give(v, tail, at);
 	v->owned[head].slots = 0;
 }
 
@@ -157,9 +159,10 @@ VTC__ALWAYS const uint8_t *used_at(const struct vtc_vring *v, uint16_t index)
 	return v->device + RING_AT + (index & v->mask) * sizeof(struct vtc__used);
 }
 
-VTC__ALWAYS bool reap_one(struct vtc_vring *v, struct vtc_done *done)
+VTC__ALWAYS bool reap_one(struct vtc_vring *v, struct vtc_done *done, uint16_t used,
+			  uint32_t *tail)
 {
-	const uint8_t *p = used_at(v, v->used);
+	const uint8_t *p = used_at(v, used);
 	uint32_t id = vtc__load32(p, __ATOMIC_RELAXED);
 	uint32_t len = vtc__load32(p + 4, __ATOMIC_RELAXED);
 	struct vtc__owned *o = vtc__reap_check(v, id, len);
@@ -168,14 +171,15 @@ VTC__ALWAYS bool reap_one(struct vtc_vring *v, struct vtc_done *done)
 		return false;
 	done->id = o->id;
 	done->len = len;
-	release(v, (uint16_t)id);
+	release(v, (uint16_t)id, tail);
 	return true;
 }
 
-VTC__ALWAYS bool reap_in_order(struct vtc_vring *v, struct vtc_done *done)
+VTC__ALWAYS bool reap_in_order(struct vtc_vring *v, struct vtc_done *done, uint16_t used,
+			       uint32_t *tail)
 {
 	if (!v->batch) {
-		const uint8_t *p = used_at(v, v->used);
+		const uint8_t *p = used_at(v, used);
 
 		v->batch_id = vtc__load32(p, __ATOMIC_RELAXED);
 		v->batch_len = vtc__load32(p + 4, __ATOMIC_RELAXED);
@@ -183,28 +187,38 @@ VTC__ALWAYS bool reap_in_order(struct vtc_vring *v, struct vtc_done *done)
 			return false;
 		v->batch = true;
 	}
-	release(v, vtc__order_reap(v, done));
+	release(v, vtc__order_reap(v, done), tail);
 	return true;
 }
 
-static int reap(struct vtc_vring *v, struct vtc_done *done, unsigned int max)
+VTC__ALWAYS int reap(struct vtc_vring *v, struct vtc_done *done, unsigned int max,
+		     bool in_order)
 {
 	int n = returned(v, max);
 	unsigned int i, all = n < 0 ? 0 : (unsigned int)n;
+	uint32_t tail = v->free_tail;
+	uint16_t used = v->used;
 
 	if (n <= 0)
 		return n;
 	if (v->armed)
 		disarm(v);
-	for (i = 0; i < max && i < all; i++) {
-		if (!(v->in_order ? reap_in_order(v, &done[i]) : reap_one(v, &done[i])))
+	for (i = 0; i < max && i < all; i++, used++) {
+		if (!(in_order ? reap_in_order(v, &done[i], used, &tail) :
+				 reap_one(v, &done[i], used, &tail)))
 			break;
-		v->used++;
 	}
+	v->used = used;
+	v->free_tail = tail;
 	v->in_flight -= i;
-	if (i == all && v->batch && !v->broken)
+	if (i == all && v->batch)
 		(void)vtc__vring_break(v, "the used index ends within a batch");
 	return i ? (int)i : -EPROTO;
+}
+
+static int reap_all(struct vtc_vring *v, struct vtc_done *done, unsigned int max)
+{
+	return v->in_order ? reap(v, done, max, true) : reap(v, done, max, false);
 }
 
 static int needs_poll(struct vtc_vring *v)
@@ -223,6 +237,6 @@ static int needs_poll(struct vtc_vring *v)
 const struct vtc__ops vtc__split_driver = {
 	.add = add,
 	.kick = kick,
-	.reap = reap,
+	.reap = reap_all,
 	.needs_poll = needs_poll,
 };

@@ -267,7 +267,7 @@ static void init_driver(struct vtc_vring *v)
 		v->owned[i].slots = 0;
 	}
 	v->free_head = 0;
-	v->free_count = v->size;
+	v->free_tail = v->size;
 }
 
 static void clear_counts(struct vtc_vring *v)

@@ -158,7 +158,7 @@ struct vtc_vring {
 	uint16_t *free;	  /* FIFO of free heads or ids; descriptors keep their order so */
 	uint16_t *next;	  /* split: chains, as they were written */
 	uint64_t head_word; /* packed: flags of the first added, withheld until the kick */
-	uint32_t free_head, free_count;
+	uint32_t free_head, free_tail;
 	uint32_t batch_id, batch_len;
 	uint32_t added; /* packed: descriptors since the last kick */
 	struct vtc__pos head; /* and its place */

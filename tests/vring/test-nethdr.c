@@ -109,7 +109,7 @@ START_TEST(over_random_segments)
 	struct vtc_segment segments[FRAME_SEGMENTS_MAX];
 	struct vtc_nethdr h;
 
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 2000; i++) {
 		unsigned int count = frame_cut(raw.bytes, sizeof(raw.bytes),
 					       FRAME_SEGMENTS_MAX, segments);
 
@@ -273,7 +273,7 @@ START_TEST(strip)
 	struct raw raw = raw_make(0, 0, 0, 0, 0);
 	uint8_t joined[PACKET_LEN + 2];
 
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 2000; i++) {
 		unsigned int hdr_size = frame_random(2) ? 12 : 10, count, at;
 		struct vtc_segment cut[FRAME_SEGMENTS_MAX], s[FRAME_SEGMENTS_MAX];
 		size_t len = hdr_size + frame_random(PACKET_LEN);
@@ -325,18 +325,16 @@ START_TEST(only_the_snapshot_counts)
 	pthread_t thread;
 
 	ck_assert_int_eq(pthread_create(&thread, NULL, race, &racer), 0);
-	for (int i = 0; i < 2000000 || !taken || !refused; i++) {
+	for (int i = 0; i < 300000 || !taken || !refused; i++) {
 		struct vtc_nethdr h = { 0 };
 		int err = vtc_nethdr_get(segments, 2, 12, &h);
 
-		if (err) {
-			ck_assert_errno(err, -EPROTO);
+		if (err)
 			refused++;
-			continue;
-		}
-		ck_assert_uint_le((unsigned int)h.csum_start + h.csum_offset + 2u, 100);
-		ck_assert_uint_ne(h.gso_size, 0);
-		taken++;
+		else if (h.csum_start + h.csum_offset + 2 <= 100 && h.gso_size)
+			taken++;
+		else
+			ck_abort_msg("a header was taken that breaks the rules");
 	}
 	atomic_store(&racer.stop, 1);
 	pthread_join(thread, NULL);
@@ -377,20 +375,27 @@ static void room_free(struct room *room)
 			free(room->segments[i][j].base);
 }
 
+static bool is_untouched(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i] != 0xee)
+			return false;
+	return true;
+}
+
 static void room_untouched(const struct room *room, unsigned int from)
 {
 	for (unsigned int i = from; i < room->count; i++)
 		for (unsigned int j = 0; j < 1u + room->chains[i].writable; j++)
-			for (size_t k = 0; k < room->segments[i][j].len; k++)
-				ck_assert_uint_eq(
-					((uint8_t *)room->segments[i][j].base)[k], 0xee);
+			ck_assert(is_untouched(room->segments[i][j].base,
+					       room->segments[i][j].len));
 }
 
 /* What the driver would see: each chain as far as done says. */
 static size_t room_read(const struct room *room, const struct vtc_done *done,
 			unsigned int used, uint8_t *to, size_t size)
 {
-	uint8_t whole[70000];
+	static uint8_t whole[70000];
 	size_t len = 0;
 
 	for (unsigned int i = 0; i < used; i++) {
@@ -404,8 +409,7 @@ static size_t room_read(const struct room *room, const struct vtc_done *done,
 			ck_assert_uint_eq(done[i].len, c->writable_bytes);
 		memcpy(to + len, whole, done[i].len);
 		len += done[i].len;
-		for (size_t k = done[i].len; k < n; k++)
-			ck_assert_uint_eq(whole[k], 0xee);
+		ck_assert(is_untouched(whole + done[i].len, n - done[i].len));
 		ck_assert_mem_eq(c->segments[0].base, "\xee\xee\xee", 3);
 	}
 	room_untouched(room, used);
@@ -431,7 +435,7 @@ START_TEST(scatter_random)
 	static uint8_t packet[66000], wire[66100];
 	int full = 0, fitted = 0, many = 0;
 
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		struct vtc_segment cut[FRAME_SEGMENTS_MAX];
 		size_t len = frame_random(frame_random(3) ? 3000 : sizeof(packet)), room = 0;
 		unsigned int chains = frame_random(41), mergeable = frame_random(3) != 0;

@@ -116,7 +116,10 @@ VTC_API int vtc_mem_add(struct vtc_mem *mem, const struct vtc_mem_region *region
  * @brief Remove a region, as soon as nobody uses it.
  *
  * From now on nothing new is translated into it. It is unmapped when no vring on this map
- * has a chain in flight that was pulled before, and each has looked at the map since.
+ * has a chain in flight that was pulled before, and each that has chains of any kind (pulled,
+ * pushed but not flushed, added but not kicked) has looked at the map since. A vring that has
+ * none is never waited for. A broken vring keeps its chains until vtc_vring_reset() or
+ * vtc_vring_free(). Segments from vtc_mem_translate() are the caller's own business.
  *
  * @param[in] mem the map
  * @param[in] guest_addr guest address of the region's first byte
@@ -126,6 +129,7 @@ VTC_API int vtc_mem_add(struct vtc_mem *mem, const struct vtc_mem_region *region
  *         the chains in flight were pushed)
  * @retval -EINVAL @p mem is NULL
  * @retval -ENOENT there is no region with exactly these values
+ * @retval -ENOMEM memory is out; nothing has changed
  * @thread{ctx}
  * @since 0.2
  */
@@ -163,10 +167,12 @@ VTC_API int vtc_mem_translate(const struct vtc_mem *mem, uint64_t guest_addr,
  * are set atomically when written buffers are pushed and when a used ring is published.
  *
  * @param[in] mem the map
- * @param[in] bits the bits, borrowed until the next call; NULL: keep no record
+ * @param[in] bits the bits, borrowed until each vring has made a call after the one that
+ *            replaces them; NULL: keep no record
  * @param[in] len length in bytes; pages beyond it are not recorded
- * @retval 0 done; vrings follow at their next pull, push or flush
+ * @retval 0 done; vrings follow at their next call
  * @retval -EINVAL @p mem is NULL
+ * @retval -ENOMEM memory is out; nothing has changed
  * @thread{ctx}
  * @since 0.2
  */

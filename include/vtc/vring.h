@@ -39,8 +39,8 @@ extern "C" {
  * The driver side has vtc_vring_add(), vtc_vring_kick() and vtc_vring_reap() instead, and
  * the same vtc_vring_needs_poll().
  *
- * **A bad peer breaks its own ring, never the process.** Each descriptor is read once, into
- * private memory, and only that is looked at. Every index, length, address and chain is
+ * **A bad peer breaks its own ring, never the process.** Each descriptor is copied into
+ * private memory first, and only that copy is checked and used. Every index, length, address and chain is
  * checked, every loop is bounded. When the peer breaks a rule, the ring is *broken*: this and
  * every further call returns -EPROTO, nothing more is read from or written to the ring, and
  * vtc_vring_get_error() tells the reason. Other rings go on.
@@ -97,17 +97,17 @@ struct vtc_vring_opts {
 	uint64_t driver_addr; /**< Of the available ring, or the driver's events. */
 	uint64_t device_addr; /**< Of the used ring, or the device's events. */
 	struct vtc_vring_state
-		state; /**< Where to go on; zeros and packed wraps 0: new. */
+		state;		/**< Where to go on; zeros and packed wraps 0: new. */
 	uint64_t indirect_addr; /**< Driver side: see @ref indirect_len. */
 	uint32_t indirect_len;	/**< Driver side: descriptors per indirect table, or 0. */
 	uint32_t reserved;	/**< Must be 0. */
 };
 
 /** Initialiser for struct vtc_vring_opts. */
-#define VTC_VRING_OPTS_INIT                                                                \
-	{                                                                                  \
-		(uint32_t)sizeof(struct vtc_vring_opts), 0, 0, 0, { 0, 0 }, 0, 0, 0,       \
-			{ 0, 0, 0, 0, 0 }, 0, 0, 0                                         \
+#define VTC_VRING_OPTS_INIT                                                          \
+	{                                                                            \
+		(uint32_t)sizeof(struct vtc_vring_opts), 0, 0, 0, { 0, 0 }, 0, 0, 0, \
+			{ 0, 0, 0, 0, 0 }, 0, 0, 0                                   \
 	}
 
 /** A chain that the device side pulled. */
@@ -159,7 +159,10 @@ struct vtc_vring;
  *         two, an address is not aligned (VIRTIO 2.7 and 2.8: 16, 2, 4 and 16, 4, 4 bytes),
  *         or the state is impossible
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
- * @retval -EFAULT a part of the ring is not in one piece of the memory map
+ * @retval -EFAULT a part of the ring is not in one piece of the memory map, is not aligned in
+ *         memory, or the map does not allow what this side must do there
+ * @retval -EOPNOTSUPP the state has chains in flight on a packed ring without
+ *         #VTC_VRING_F_IN_ORDER; see vtc_vring_resubmit()
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.2
@@ -268,7 +271,7 @@ VTC_API int vtc_vring_flush(struct vtc_vring *vring);
  * @param[in] count how many
  * @return how many were added; fewer than @p count if the ring is full
  * @retval -EINVAL a parameter is NULL, or a chain is empty, longer than the ring, has an
- *         empty buffer or one that wraps; nothing was added
+ *         empty buffer or one that wraps, or is above 4 GiB; nothing was added
  * @retval -EPROTO the ring is broken
  * @thread{queue}
  * @since 0.2
@@ -339,12 +342,18 @@ VTC_API int vtc_vring_get_in_flight(const struct vtc_vring *vring, uint32_t *ids
  *
  * The next pulls return them, in this order, before anything new.
  *
+ * A packed ring keeps no list of what is available: a descriptor that was pulled may be
+ * overwritten before its chain is pushed. So this works on packed rings only with
+ * #VTC_VRING_F_IN_ORDER, and otherwise all chains in flight must be pushed (or given back with
+ * vtc_vring_unpull()) before the state is taken.
+ *
  * @param[in] vring a new vring, whose state counts them as in flight
  * @param[in] ids what vtc_vring_get_in_flight() said
  * @param[in] count how many
  * @retval 0 noted
  * @retval -EINVAL a parameter is NULL, the number is not the state's, an id is out of range or
  *         there twice, or something was pulled already
+ * @retval -ENOMEM memory is out
  * @thread{queue}
  * @since 0.2
  */

@@ -10,7 +10,8 @@ VTC__ALWAYS uint32_t vtc__add_writable(const struct vtc_add *a)
 {
 	uint32_t sum = 0;
 
-	for (unsigned int i = a->readable; i < (unsigned int)a->readable + a->writable; i++)
+	for (unsigned int i = a->readable; i < (unsigned int)a->readable + a->writable;
+	     i++)
 		sum += a->buffers[i].len;
 	return sum;
 }
@@ -59,7 +60,8 @@ VTC__ALWAYS struct vtc__owned *vtc__reap_check(struct vtc_vring *v, uint32_t id,
 	}
 	o = &v->owned[id];
 	if (vtc__unlikely(len > o->writable)) {
-		(void)vtc__vring_break(v, "a used length is more than the chain's writable bytes");
+		(void)vtc__vring_break(
+			v, "a used length is more than the chain's writable bytes");
 		return NULL;
 	}
 	return o;

@@ -19,7 +19,8 @@ static bool read_desc(const struct vtc_vring *v, uint64_t addr, struct vtc__desc
 			return false;
 		off = addr + done - span->addr;
 		while (done < sizeof(raw) && off < span->size)
-			raw[done++] = __atomic_load_n(&span->base[off++], __ATOMIC_RELAXED);
+			raw[done++] =
+				__atomic_load_n(&span->base[off++], __ATOMIC_RELAXED);
 	}
 	memcpy(ret, raw, sizeof(raw));
 	ret->addr = le64toh(ret->addr);
@@ -66,8 +67,9 @@ static int put_pieces(struct vtc__walk *w, uint64_t addr, uint32_t len, bool wri
 		if (!span)
 			return vtc__vring_break(v, "a buffer is outside the memory map");
 		if (!(span->perm & perm))
-			return vtc__vring_break(v, write ? "a writable buffer is in read-only memory" :
-							   "a readable buffer is in write-only memory");
+			return vtc__vring_break(
+				v, write ? "a writable buffer is in read-only memory"
+					 : "a readable buffer is in write-only memory");
 		v->hit[write] = (struct vtc__hit){ span->addr, span->size, span->base };
 		off = addr - span->addr;
 		part = span->size - off < len ? span->size - off : len;
@@ -83,7 +85,8 @@ static int put_pieces(struct vtc__walk *w, uint64_t addr, uint32_t len, bool wri
 int vtc__walk_buffer(struct vtc__walk *w, uint64_t addr, uint32_t len, bool write)
 {
 	if (w->descs++ == w->v->size)
-		return vtc__vring_break(w->v, "a chain is longer than the ring, or a loop");
+		return vtc__vring_break(w->v,
+					"a chain is longer than the ring, or a loop");
 	if (!len)
 		return vtc__vring_break(w->v, "a buffer has length 0");
 	if (addr + len < addr)
@@ -99,7 +102,8 @@ int vtc__walk_buffer(struct vtc__walk *w, uint64_t addr, uint32_t len, bool writ
 /* Flags of a table's descriptor. In a packed ring all but the write flag say nothing. */
 static int table_flags(struct vtc__walk *w, uint64_t word)
 {
-	unsigned int flags = w->v->packed ? vtc__packed_flags(word) : vtc__split_flags(word);
+	unsigned int flags =
+		w->v->packed ? vtc__packed_flags(word) : vtc__split_flags(word);
 
 	if (flags & VTC__INDIRECT)
 		return vtc__vring_break(w->v, "an indirect table is inside another");
@@ -114,7 +118,8 @@ static int64_t table_next(struct vtc__walk *w, uint64_t word, uint32_t i, uint32
 	if (!(vtc__split_flags(word) & VTC__NEXT))
 		return count;
 	if (vtc__split_next(word) >= count)
-		return vtc__vring_break(w->v, "a descriptor goes on outside its indirect table");
+		return vtc__vring_break(
+			w->v, "a descriptor goes on outside its indirect table");
 	return vtc__split_next(word);
 }
 
@@ -125,7 +130,8 @@ static int check_table(struct vtc__walk *w, uint64_t addr, uint32_t len)
 	if (!v->indirect)
 		return vtc__vring_break(v, "an indirect table, which was not negotiated");
 	if (!len || len % sizeof(struct vtc__desc))
-		return vtc__vring_break(v, "an indirect table's length is no multiple of 16");
+		return vtc__vring_break(
+			v, "an indirect table's length is no multiple of 16");
 	if (len / sizeof(struct vtc__desc) > v->size)
 		return vtc__vring_break(v, "an indirect table is longer than the ring");
 	if (addr + len < addr)
@@ -144,12 +150,13 @@ int vtc__walk_table(struct vtc__walk *w, uint64_t addr, uint32_t len)
 		int flags;
 
 		if (!fetch_desc(w->v, addr + (uint64_t)i * sizeof(d), &d))
-			return vtc__vring_break(w->v, "an indirect table is outside the memory map");
+			return vtc__vring_break(
+				w->v, "an indirect table is outside the memory map");
 		flags = table_flags(w, d.word);
 		if (flags < 0)
 			return flags;
 		err = vtc__walk_buffer(w, d.addr, vtc__word_len(d.word),
-				      flags & (int)VTC__WRITE);
+				       flags & (int)VTC__WRITE);
 		i = err ? err : table_next(w, d.word, (uint32_t)i, count);
 		if (i < 0)
 			return (int)i;
@@ -172,7 +179,8 @@ uint16_t vtc__chain_undo(struct vtc_vring *v)
 
 /* ---- Dirty log. The driver can only deceive itself here: nothing is accessed. ---- */
 
-static void log_part(const struct vtc_vring *v, uint64_t addr, uint32_t len, uint32_t *left)
+static void log_part(const struct vtc_vring *v, uint64_t addr, uint32_t len,
+		     uint32_t *left)
 {
 	uint32_t part = len < *left ? len : *left;
 
@@ -181,7 +189,8 @@ static void log_part(const struct vtc_vring *v, uint64_t addr, uint32_t len, uin
 	*left -= part;
 }
 
-static void log_table(const struct vtc_vring *v, uint64_t addr, uint32_t len, uint32_t *left)
+static void log_table(const struct vtc_vring *v, uint64_t addr, uint32_t len,
+		      uint32_t *left)
 {
 	uint32_t count = len / (uint32_t)sizeof(struct vtc__desc), i = 0;
 

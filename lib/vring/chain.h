@@ -13,9 +13,9 @@ struct vtc__walk {
 	struct vtc_vring *v;
 	struct vtc_segment *segments;
 	unsigned int room;
-	unsigned int count;	/* segments so far */
-	uint32_t readable;	/* of them */
-	uint32_t descs;		/* descriptors so far */
+	unsigned int count; /* segments so far */
+	uint32_t readable;  /* of them */
+	uint32_t descs;	    /* descriptors so far */
 	uint64_t readable_bytes;
 	uint64_t writable_bytes;
 };
@@ -79,8 +79,9 @@ VTC__ALWAYS bool vtc__chain_fast(const struct vtc_vring *v, uint64_t addr, uint3
 		return false;
 	segment->base = base;
 	segment->len = len;
-	*chain = (struct vtc_chain){ segment,		   len - writable, writable,
-				     (uint16_t)(1 - write), (uint16_t)write, id };
+	*chain = (struct vtc_chain){ segment,	      len - writable,
+				     writable,	      (uint16_t)(1 - write),
+				     (uint16_t)write, id };
 	return true;
 }
 
@@ -110,7 +111,8 @@ VTC__ALWAYS bool vtc__chain_done(struct vtc_vring *v, const struct vtc_done *don
 	if (vtc__unlikely(done->id >= v->flights))
 		return false;
 	f = &v->flight[done->id];
-	if (vtc__unlikely(f->state == VTC__FREE) || vtc__unlikely(done->len > f->writable))
+	if (vtc__unlikely(f->state == VTC__FREE) ||
+	    vtc__unlikely(done->len > f->writable))
 		return false;
 	if (in_order && vtc__unlikely(f->seq != v->push_seq))
 		return false;

@@ -264,9 +264,9 @@ static int check_region(const struct vtc_mem_region *r)
 		return -EINVAL;
 	if (r->base)
 		return r->fd != -1 || r->fd_offset ||
-				       (uintptr_t)r->base + r->size < (uintptr_t)r->base ?
-			       -EINVAL :
-			       0;
+				       (uintptr_t)r->base + r->size < (uintptr_t)r->base
+			       ? -EINVAL
+			       : 0;
 	if (r->fd < 0 || r->fd_offset + r->size < r->size ||
 	    r->fd_offset + r->size > INT64_MAX)
 		return -EINVAL;
@@ -428,7 +428,8 @@ void *vtc__map_range(const struct vtc__map *map, uint64_t addr, uint64_t len,
 {
 	const struct vtc__span *span = vtc__map_find(map, addr);
 
-	if (!span || (span->perm & perm) != perm || len > span->size - (addr - span->addr))
+	if (!span || (span->perm & perm) != perm ||
+	    len > span->size - (addr - span->addr))
 		return NULL;
 	return span->base + (addr - span->addr);
 }
@@ -456,7 +457,8 @@ static int translate(const struct vtc__map *map, uint64_t addr, uint64_t len,
 }
 
 int vtc_mem_translate(const struct vtc_mem *mem, uint64_t guest_addr, uint64_t len,
-		      enum vtc_mem_perm perm, struct vtc_segment *segments, unsigned int max)
+		      enum vtc_mem_perm perm, struct vtc_segment *segments,
+		      unsigned int max)
 {
 	struct vtc_mem *m = (struct vtc_mem *)mem;
 	unsigned int want = (unsigned int)perm;

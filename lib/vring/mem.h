@@ -87,7 +87,8 @@ void vtc__map_log(const struct vtc__map *map, uint64_t addr, uint64_t len);
  * The span that would hold an address, if any does. There is no branch here that depends on
  * the address, but for one out of all bounds: the steps are those of the fullest bucket.
  */
-static inline const struct vtc__span *vtc__map_near(const struct vtc__map *map, uint64_t addr)
+static inline const struct vtc__span *vtc__map_near(const struct vtc__map *map,
+						    uint64_t addr)
 {
 	uint64_t b = (addr - map->first) >> map->shift;
 	uint32_t i;

@@ -54,7 +54,7 @@ struct course {
 	struct vtc__desc d;
 	struct vtc__pos at;
 	uint32_t slots;
-	uint32_t node;	/* first free one */
+	uint32_t node; /* first free one */
 };
 
 static int next_desc(struct vtc_vring *v, struct course *c)
@@ -62,7 +62,8 @@ static int next_desc(struct vtc_vring *v, struct course *c)
 	const uint8_t *p;
 
 	if (v->busy + c->slots >= v->size)
-		return vtc__vring_break(v, "a chain is longer than the ring's free part, or a loop");
+		return vtc__vring_break(
+			v, "a chain is longer than the ring's free part, or a loop");
 	vtc__advance(&c->at, 1, v->size);
 	p = slot_at(v, c->at.slot);
 	c->d.word = vtc__load64(p + 8, __ATOMIC_RELAXED);
@@ -80,7 +81,8 @@ static int walk_desc(struct vtc__walk *w, const struct course *c)
 	if (!(flags & VTC__INDIRECT))
 		return vtc__walk_buffer(w, c->d.addr, len, flags & VTC__WRITE);
 	if (flags & VTC__NEXT || c->slots > 1)
-		return vtc__vring_break(w->v, "an indirect descriptor is in a longer chain");
+		return vtc__vring_break(w->v,
+					"an indirect descriptor is in a longer chain");
 	return vtc__walk_table(w, c->d.addr, len);
 }
 
@@ -117,7 +119,8 @@ static __attribute__((noinline)) int take(struct vtc_vring *v, struct vtc_chain 
 	if (!is_available(vtc__packed_flags(first.word), at.wrap))
 		return 0;
 	if (v->busy >= v->size)
-		return vtc__vring_break(v, "more descriptors are available than the ring has");
+		return vtc__vring_break(
+			v, "more descriptors are available than the ring has");
 	vtc__walk_begin(&w, v, segments, room);
 	err = walk_chain(&w, &c);
 	if (err)
@@ -167,9 +170,11 @@ VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains
 		uint16_t id = vtc__packed_id(d.word);
 
 		__builtin_prefetch(p + AHEAD * DESC_SIZE);
-		if ((flags & all) != want || vtc__unlikely(v->flight[id].state != VTC__FREE) ||
-		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word), flags,
-						   id, many, &chains[i], &segments[i])))
+		if ((flags & all) != want ||
+		    vtc__unlikely(v->flight[id].state != VTC__FREE) ||
+		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word),
+						   flags, id, many, &chains[i],
+						   &segments[i])))
 			break;
 		v->copy[id] = d;
 		vtc__chain_note(v, seq++, &chains[i], 1);
@@ -190,8 +195,8 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 static unsigned int take_easy_any(struct vtc_vring *v, struct vtc_chain *chains,
 				  struct vtc_segment *segments, unsigned int count)
 {
-	return v->map->count > 1 ? take_easy(v, chains, segments, count, true) :
-				   take_easy(v, chains, segments, count, false);
+	return v->map->count > 1 ? take_easy(v, chains, segments, count, true)
+				 : take_easy(v, chains, segments, count, false);
 }
 
 VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,
@@ -201,7 +206,9 @@ VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int
 	int taken = 0;
 
 	for (i = 0; i < max; i++) {
-		n = fast ? take_easy_any(v, chains + i, segments, easy_room(v, max - i, room)) : 0;
+		n = fast ? take_easy_any(v, chains + i, segments,
+					 easy_room(v, max - i, room))
+			 : 0;
 		i += n;
 		segments += n;
 		room -= n;
@@ -247,15 +254,16 @@ static int unpull(struct vtc_vring *v, unsigned int count)
 		/* Back is the same as on by the rest of the ring, but for the round. */
 		if (v->avail < slots)
 			v->avail_wrap ^= 1;
-		v->avail = (uint16_t)(v->avail < slots ? v->avail + v->size - slots :
-							 v->avail - slots);
+		v->avail = (uint16_t)(v->avail < slots ? v->avail + v->size - slots
+						       : v->avail - slots);
 	}
 	return 0;
 }
 
 VTC__ALWAYS uint64_t used_word(const struct vtc_done *done, uint32_t wrap)
 {
-	uint64_t flags = (wrap ? VTC__AVAIL | VTC__USED : 0) | (done->len ? VTC__WRITE : 0);
+	uint64_t flags =
+		(wrap ? VTC__AVAIL | VTC__USED : 0) | (done->len ? VTC__WRITE : 0);
 
 	return flags << 48 | (uint64_t)done->id << 32 | done->len;
 }
@@ -306,7 +314,8 @@ static int push_in_order(struct vtc_vring *v, const struct vtc_done *done,
 	return push(v, done, count, true, true);
 }
 
-static int push_generic(struct vtc_vring *v, const struct vtc_done *done, unsigned int count)
+static int push_generic(struct vtc_vring *v, const struct vtc_done *done,
+			unsigned int count)
 {
 	return push(v, done, count, v->in_order, false);
 }
@@ -314,7 +323,8 @@ static int push_generic(struct vtc_vring *v, const struct vtc_done *done, unsign
 static VTC__COLD void log_used(const struct vtc_vring *v)
 {
 	for (uint32_t i = 0; i < v->used_count; i++)
-		vtc__vring_log(v, v->opts.desc_addr + v->used_ring[i].pos.slot * DESC_SIZE,
+		vtc__vring_log(v,
+			       v->opts.desc_addr + v->used_ring[i].pos.slot * DESC_SIZE,
 			       DESC_SIZE);
 }
 

@@ -78,14 +78,15 @@ VTC__ALWAYS unsigned int add_one(struct vtc_vring *v, const struct vtc_add *a,
 {
 	if (vtc__likely(descs == 1)) {
 		put_desc(v, pos, a->buffers->guest_addr,
-			 word_of(flags_of(a, 0), id, a->buffers->len, pos.wrap), withhold);
+			 word_of(flags_of(a, 0), id, a->buffers->len, pos.wrap),
+			 withhold);
 	} else if (vtc__add_uses_table(v, descs)) {
 		put_table(v, a, descs, id, pos, withhold);
 		descs = 1;
 	} else {
 		put_chain(v, a, descs, id, pos, withhold);
 	}
-	v->owned[id] = (struct vtc__owned){ a->id, vtc__add_writable(a), (uint16_t)descs, 0 };
+	v->owned[id] = (struct vtc__owned){ a->id, vtc__add_writable(a), descs };
 	vtc__order_add(v, id);
 	return descs;
 }
@@ -96,7 +97,8 @@ static int add(struct vtc_vring *v, const struct vtc_add *chains, unsigned int c
 	uint32_t room = v->size - v->busy, head = v->free_head, pending = v->pending, i;
 
 	for (i = 0; i < count; i++) {
-		unsigned int descs = (unsigned int)chains[i].readable + chains[i].writable;
+		unsigned int descs =
+			(unsigned int)chains[i].readable + chains[i].writable;
 
 		if (room < (vtc__add_uses_table(v, descs) ? 1 : descs))
 			break;
@@ -174,10 +176,12 @@ VTC__ALWAYS int reap_one(struct vtc_vring *v, struct vtc_done *done, struct cour
 	return 1;
 }
 
-VTC__ALWAYS int reap_in_order(struct vtc_vring *v, struct vtc_done *done, struct course *c)
+VTC__ALWAYS int reap_in_order(struct vtc_vring *v, struct vtc_done *done,
+			      struct course *c)
 {
 	if (!v->batch) {
-		uint64_t word = vtc__load64(slot_at(v, c->pos.slot) + 8, __ATOMIC_ACQUIRE);
+		uint64_t word =
+			vtc__load64(slot_at(v, c->pos.slot) + 8, __ATOMIC_ACQUIRE);
 
 		if (!is_used(vtc__packed_flags(word), c->pos.wrap))
 			return 0;
@@ -200,8 +204,8 @@ VTC__ALWAYS int reap(struct vtc_vring *v, struct vtc_done *done, unsigned int ma
 
 	/* With nothing given there may be left-over used flags of the last round. */
 	for (i = 0; i < max && i < given; i++) {
-		err = in_order ? reap_in_order(v, &done[i], &c) :
-				 reap_one(v, &done[i], &c);
+		err = in_order ? reap_in_order(v, &done[i], &c)
+			       : reap_one(v, &done[i], &c);
 		if (err <= 0)
 			break;
 	}

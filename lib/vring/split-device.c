@@ -30,12 +30,17 @@ VTC__ALWAYS int available(struct vtc_vring *v, unsigned int max)
 	unsigned int n = (uint16_t)(v->seen - v->avail);
 
 	if (n < max) {
+		uint16_t ahead;
+
 		v->seen = vtc__load16(v->driver + IDX_AT, __ATOMIC_ACQUIRE);
 		n = (uint16_t)(v->seen - v->avail);
+		ahead = (uint16_t)(v->seen - v->used);
 		/* What was pulled and is not published takes up room, too. */
-		if (vtc__unlikely((uint16_t)(v->seen - v->used) > v->size) ||
-		    vtc__unlikely(n > (uint16_t)(v->seen - v->used)))
-			return vtc__vring_break(v, "the available index is more than the ring ahead");
+		if (vtc__unlikely(ahead > v->size))
+			return vtc__vring_break(v,
+						"the available index is too far ahead");
+		if (vtc__unlikely(n > ahead))
+			return vtc__vring_break(v, "the available index went back");
 	}
 	return (int)(n < max ? n : max);
 }
@@ -77,7 +82,8 @@ static int walk(struct vtc_vring *v, uint16_t head, struct vtc_chain *chain,
 			return err;
 		at = vtc__split_next(d.word);
 		if (flags & VTC__NEXT && at >= v->size)
-			return vtc__vring_break(v, "a next descriptor is outside the ring");
+			return vtc__vring_break(v,
+						"a next descriptor is outside the ring");
 	} while (flags & VTC__NEXT);
 	vtc__walk_end(&w, head, chain);
 	return 0;
@@ -125,8 +131,9 @@ VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains
 		d = desc_at(v, head);
 		flags = vtc__split_flags(d.word);
 		if (vtc__unlikely(flags & (VTC__NEXT | VTC__INDIRECT)) ||
-		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word), flags,
-						   head, many, &chains[i], &segments[i])))
+		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word),
+						   flags, head, many, &chains[i],
+						   &segments[i])))
 			break;
 		vtc__chain_note(v, seq++, &chains[i], 1);
 	}
@@ -168,8 +175,8 @@ VTC__ALWAYS void disarm(struct vtc_vring *v)
 static unsigned int take_easy_any(struct vtc_vring *v, struct vtc_chain *chains,
 				  struct vtc_segment *segments, unsigned int count)
 {
-	return v->map->count > 1 ? take_easy(v, chains, segments, count, true) :
-				   take_easy(v, chains, segments, count, false);
+	return v->map->count > 1 ? take_easy(v, chains, segments, count, true)
+				 : take_easy(v, chains, segments, count, false);
 }
 
 VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int max,
@@ -187,7 +194,8 @@ VTC__ALWAYS int pull(struct vtc_vring *v, struct vtc_chain *chains, unsigned int
 		disarm(v);
 	for (max = (unsigned int)used; i < max; i++) {
 		n = fast ? take_easy_any(v, chains + i, segments,
-				     max - i < room ? max - i : room) : 0;
+					 max - i < room ? max - i : room)
+			 : 0;
 		i += n;
 		segments += n;
 		room -= n;
@@ -259,7 +267,8 @@ static int push_any(struct vtc_vring *v, const struct vtc_done *done, unsigned i
 	return push(v, done, count, false);
 }
 
-static int push_generic(struct vtc_vring *v, const struct vtc_done *done, unsigned int count)
+static int push_generic(struct vtc_vring *v, const struct vtc_done *done,
+			unsigned int count)
 {
 	return push(v, done, count, v->in_order);
 }
@@ -283,8 +292,8 @@ static int push_in_order(struct vtc_vring *v, const struct vtc_done *done,
 			vtc__chain_log(v, (uint16_t)done[i].id, done[i].len);
 		if (!v->batch)
 			v->used_ring[v->used_count++].pos.slot = v->pending + i;
-		v->used_ring[v->used_count - 1].word = (uint64_t)done[i].len << 32 |
-						       done[i].id;
+		v->used_ring[v->used_count - 1].word =
+			(uint64_t)done[i].len << 32 | done[i].id;
 		v->batch = done[i].len == f->writable;
 	}
 	v->pending += i;

@@ -33,9 +33,11 @@ VTC__ALWAYS void put_buffer(const struct vtc_add *a, unsigned int i, uint8_t *p,
 			    uint16_t next)
 {
 	unsigned int last = (unsigned int)a->readable + a->writable - 1;
-	unsigned int flags = (i < a->readable ? 0 : VTC__WRITE) | (i < last ? VTC__NEXT : 0);
+	unsigned int flags =
+		(i < a->readable ? 0 : VTC__WRITE) | (i < last ? VTC__NEXT : 0);
 
-	put_desc(p, a->buffers[i].guest_addr, a->buffers[i].len, flags, i < last ? next : 0);
+	put_desc(p, a->buffers[i].guest_addr, a->buffers[i].len, flags,
+		 i < last ? next : 0);
 }
 
 static void put_table(struct vtc_vring *v, const struct vtc_add *a, unsigned int descs,
@@ -50,18 +52,15 @@ static void put_table(struct vtc_vring *v, const struct vtc_add *a, unsigned int
 		 VTC__INDIRECT, 0);
 }
 
-/* Several descriptors of the ring; returns the last. */
-static uint16_t put_chain(struct vtc_vring *v, const struct vtc_add *a, unsigned int descs,
-			  uint16_t head, uint32_t *free_head)
+static void put_chain(struct vtc_vring *v, const struct vtc_add *a, unsigned int descs,
+		      uint16_t head, uint32_t *free_head)
 {
 	uint16_t at = head;
 
-	for (unsigned int i = 0;; i++) {
+	for (unsigned int i = 0; i < descs; i++) {
 		uint16_t next = i + 1 < descs ? vtc__free_take(v, free_head) : 0;
 
 		put_buffer(a, i, v->desc + at * DESC_SIZE, next);
-		if (i + 1 == descs)
-			return at;
 		v->next[at] = next;
 		at = next;
 	}
@@ -70,16 +69,16 @@ static uint16_t put_chain(struct vtc_vring *v, const struct vtc_add *a, unsigned
 VTC__ALWAYS void add_one(struct vtc_vring *v, const struct vtc_add *a, unsigned int descs,
 			 bool table, uint16_t avail, uint32_t *free_head)
 {
-	uint16_t head = vtc__free_take(v, free_head), last = head;
+	uint16_t head = vtc__free_take(v, free_head);
 
 	if (vtc__likely(descs == 1))
 		put_buffer(a, 0, v->desc + head * DESC_SIZE, 0);
 	else if (table)
 		put_table(v, a, descs, head);
 	else
-		last = put_chain(v, a, descs, head, free_head);
-	v->owned[head] = (struct vtc__owned){ a->id, vtc__add_writable(a),
-					      (uint16_t)(table ? 1 : descs), last };
+		put_chain(v, a, descs, head, free_head);
+	v->owned[head] =
+		(struct vtc__owned){ a->id, vtc__add_writable(a), table ? 1 : descs };
 	vtc__order_add(v, head);
 	vtc__store16(avail_at(v, avail), head, __ATOMIC_RELAXED);
 }
@@ -90,7 +89,8 @@ static int add(struct vtc_vring *v, const struct vtc_add *chains, unsigned int c
 	uint16_t avail = v->avail;
 
 	for (i = 0; i < count; i++) {
-		unsigned int descs = (unsigned int)chains[i].readable + chains[i].writable;
+		unsigned int descs =
+			(unsigned int)chains[i].readable + chains[i].writable;
 		bool table = vtc__add_uses_table(v, descs);
 
 		if (free_tail - free_head < (table ? 1 : descs))
@@ -149,7 +149,8 @@ VTC__ALWAYS int returned(struct vtc_vring *v, unsigned int max)
 		v->seen = vtc__load16(v->device + IDX_AT, __ATOMIC_ACQUIRE);
 		n = (uint16_t)(v->seen - v->used);
 		if (vtc__unlikely(n > v->in_flight - v->pending))
-			return vtc__vring_break(v, "the used index is ahead of what was added");
+			return vtc__vring_break(
+				v, "the used index is ahead of what was added");
 	}
 	return (int)n;
 }
@@ -204,8 +205,8 @@ VTC__ALWAYS int reap(struct vtc_vring *v, struct vtc_done *done, unsigned int ma
 	if (v->armed)
 		disarm(v);
 	for (i = 0; i < max && i < all; i++, used++) {
-		if (!(in_order ? reap_in_order(v, &done[i], used, &tail) :
-				 reap_one(v, &done[i], used, &tail)))
+		if (!(in_order ? reap_in_order(v, &done[i], used, &tail)
+			       : reap_one(v, &done[i], used, &tail)))
 			break;
 	}
 	v->used = used;

@@ -20,8 +20,8 @@ int vtc_vring_get_state(const struct vtc_vring *vring, struct vtc_vring_state *r
 		s.in_flight = (uint16_t)(v->avail - v->used);
 	}
 	if (v->opts.role == VTC_VRING_DRIVER && v->pending) {
-		s.avail = v->packed ? (uint16_t)v->head.slot :
-				      (uint16_t)(v->avail - v->pending);
+		s.avail = v->packed ? (uint16_t)v->head.slot
+				    : (uint16_t)(v->avail - v->pending);
 		s.avail_wrap = v->packed ? (uint8_t)v->head.wrap : 0;
 	}
 	if (v->opts.role == VTC_VRING_DRIVER)
@@ -93,8 +93,8 @@ static void sort(struct heap *h)
 
 static uint32_t pending_id(const struct vtc_vring *v, uint32_t i)
 {
-	return v->packed ? vtc__packed_id(v->used_ring[i].word) :
-			   le32toh(v->used_elems[i].id);
+	return v->packed ? vtc__packed_id(v->used_ring[i].word)
+			 : le32toh(v->used_elems[i].id);
 }
 
 static unsigned int list_any(const struct vtc_vring *v, uint32_t *ids, unsigned int max)
@@ -111,7 +111,8 @@ static unsigned int list_any(const struct vtc_vring *v, uint32_t *ids, unsigned 
 	return v->in_flight + v->pending;
 }
 
-static unsigned int list_in_order(const struct vtc_vring *v, uint32_t *ids, unsigned int max)
+static unsigned int list_in_order(const struct vtc_vring *v, uint32_t *ids,
+				  unsigned int max)
 {
 	uint32_t first = v->push_seq - v->pending, count = v->seq - first;
 
@@ -120,7 +121,8 @@ static unsigned int list_in_order(const struct vtc_vring *v, uint32_t *ids, unsi
 	return count;
 }
 
-int vtc_vring_get_in_flight(const struct vtc_vring *vring, uint32_t *ids, unsigned int max)
+int vtc_vring_get_in_flight(const struct vtc_vring *vring, uint32_t *ids,
+			    unsigned int max)
 {
 	const struct vtc_vring *v = vring;
 	unsigned int n;
@@ -178,7 +180,8 @@ int vtc_vring_resubmit(struct vtc_vring *vring, const uint32_t *ids, unsigned in
 {
 	struct vtc_vring *v = vring;
 
-	if (!v || !ids || v->opts.role != VTC_VRING_DEVICE || count != v->expected || v->seq)
+	if (!v || !ids || v->opts.role != VTC_VRING_DEVICE || count != v->expected ||
+	    v->seq)
 		return -EINVAL;
 	for (unsigned int i = 0; i < count; i++) {
 		if (ids[i] >= v->flights)

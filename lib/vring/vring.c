@@ -99,12 +99,12 @@ void vtc__vring_raise(struct vtc_vring *v)
 	atomic_store_explicit(&v->reader.pin, v->epoch, memory_order_release);
 }
 
-static void release_pin(struct vtc_vring *v)
+static void leave(struct vtc_vring *v)
 {
 	if (is_driver(v))
-		vtc__vring_unpin(v);
+		vtc__driver_leave(v);
 	else
-		vtc__vring_leave(v);
+		vtc__device_leave(v);
 }
 
 int vtc__vring_follow(struct vtc_vring *v)
@@ -118,7 +118,7 @@ int vtc__vring_follow(struct vtc_vring *v)
 		vtc__vring_raise(v);
 	if (!resolve(v))
 		return 0;
-	release_pin(v);
+	leave(v);
 	return vtc__vring_break(v, "the ring's memory has left the memory map");
 }
 
@@ -138,8 +138,8 @@ void vtc__packed_arm(struct vtc_vring *v, uint8_t *event, struct vtc__pos pos)
 	v->armed = true;
 }
 
-bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event, struct vtc__pos pos,
-		       uint32_t steps, bool known)
+bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event,
+		       struct vtc__pos pos, uint32_t steps, bool known)
 {
 	uint32_t word = vtc__load32(event, __ATOMIC_SEQ_CST);
 	uint16_t at = word & 0x7fff, now = (uint16_t)pos.slot;
@@ -176,9 +176,9 @@ static int check_state(const struct vtc_vring_opts *o, bool packed)
 		return -EINVAL;
 	if (!packed)
 		return s->avail_wrap || s->used_wrap ||
-				       (uint16_t)(s->avail - s->used) != s->in_flight ?
-			       -EINVAL :
-			       0;
+				       (uint16_t)(s->avail - s->used) != s->in_flight
+			       ? -EINVAL
+			       : 0;
 	if (s->avail >= o->size || s->used >= o->size || s->avail_wrap > 1 ||
 	    s->used_wrap > 1 || (!s->in_flight && !level))
 		return -EINVAL;
@@ -238,16 +238,16 @@ static const struct vtc__ops *choose_ops(const struct vtc_vring *v)
 	if (is_driver(v))
 		return v->packed ? &vtc__packed_driver : &vtc__split_driver;
 	if (v->in_order)
-		return v->packed ? &vtc__packed_device_in_order :
-				   &vtc__split_device_in_order;
+		return v->packed ? &vtc__packed_device_in_order
+				 : &vtc__split_device_in_order;
 	return v->packed ? &vtc__packed_device : &vtc__split_device;
 }
 
 void vtc__vring_set_generic(struct vtc_vring *v)
 {
 	if (!is_driver(v))
-		v->ops = v->packed ? &vtc__packed_device_generic :
-				     &vtc__split_device_generic;
+		v->ops = v->packed ? &vtc__packed_device_generic
+				   : &vtc__split_device_generic;
 }
 
 static void init_device(struct vtc_vring *v)
@@ -365,8 +365,8 @@ static int make(struct vtc_mem *mem, const struct vtc_vring_opts *o,
 	return 0;
 }
 
-int vtc_vring_new(struct vtc_ctx *ctx, struct vtc_mem *mem, const struct vtc_vring_opts *opts,
-		  struct vtc_vring **ret_vring)
+int vtc_vring_new(struct vtc_ctx *ctx, struct vtc_mem *mem,
+		  const struct vtc_vring_opts *opts, struct vtc_vring **ret_vring)
 {
 	struct vtc_vring_opts o;
 	int err;
@@ -422,7 +422,7 @@ int vtc_vring_needs_poll(struct vtc_vring *vring)
 	if (n)
 		return n;
 	n = vring->ops->needs_poll(vring);
-	release_pin(vring);
+	leave(vring);
 	return n;
 }
 
@@ -437,7 +437,7 @@ int vtc_vring_pull(struct vtc_vring *vring, struct vtc_chain *chains, unsigned i
 	if (vtc__unlikely(n))
 		return n;
 	n = vring->ops->pull(vring, chains, max, segments, max_segments);
-	vtc__vring_leave(vring);
+	vtc__device_leave(vring);
 	return n;
 }
 
@@ -450,11 +450,12 @@ int vtc_vring_unpull(struct vtc_vring *vring, unsigned int count)
 	if (count > vring->since_push)
 		return -EINVAL;
 	(void)vring->ops->unpull(vring, count);
-	vtc__vring_leave(vring);
+	vtc__device_leave(vring);
 	return 0;
 }
 
-int vtc_vring_push(struct vtc_vring *vring, const struct vtc_done *done, unsigned int count)
+int vtc_vring_push(struct vtc_vring *vring, const struct vtc_done *done,
+		   unsigned int count)
 {
 	int err;
 
@@ -466,7 +467,7 @@ int vtc_vring_push(struct vtc_vring *vring, const struct vtc_done *done, unsigne
 	err = vring->ops->push(vring, done, count);
 	vring->since_push = 0;
 	vring->again_pulled = 0;
-	vtc__vring_leave(vring);
+	vtc__device_leave(vring);
 	return err;
 }
 
@@ -480,7 +481,7 @@ int vtc_vring_flush(struct vtc_vring *vring)
 	if (vtc__unlikely(n))
 		return n;
 	n = vring->ops->flush(vring);
-	vtc__vring_leave(vring);
+	vtc__device_leave(vring);
 	return n;
 }
 
@@ -511,7 +512,8 @@ static bool check_chains(const struct vtc_vring *v, const struct vtc_add *chains
 	return true;
 }
 
-int vtc_vring_add(struct vtc_vring *vring, const struct vtc_add *chains, unsigned int count)
+int vtc_vring_add(struct vtc_vring *vring, const struct vtc_add *chains,
+		  unsigned int count)
 {
 	int n;
 
@@ -521,7 +523,7 @@ int vtc_vring_add(struct vtc_vring *vring, const struct vtc_add *chains, unsigne
 	if (vtc__unlikely(n))
 		return n;
 	n = vring->ops->add(vring, chains, count);
-	vtc__vring_unpin(vring);
+	vtc__driver_leave(vring);
 	return n;
 }
 
@@ -535,7 +537,7 @@ int vtc_vring_kick(struct vtc_vring *vring)
 	if (vtc__unlikely(n))
 		return n;
 	n = vring->ops->kick(vring);
-	vtc__vring_unpin(vring);
+	vtc__driver_leave(vring);
 	return n;
 }
 
@@ -549,7 +551,7 @@ int vtc_vring_reap(struct vtc_vring *vring, struct vtc_done *done, unsigned int 
 	if (vtc__unlikely(n))
 		return n;
 	n = vring->ops->reap(vring, done, max);
-	vtc__vring_unpin(vring);
+	vtc__driver_leave(vring);
 	return n;
 }
 

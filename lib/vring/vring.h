@@ -17,10 +17,10 @@
 #include "core/ctx.h"
 #include "mem.h"
 
-#define vtc__likely(x)	  __builtin_expect(!!(x), 1)
-#define vtc__unlikely(x)  __builtin_expect(!!(x), 0)
-#define VTC__ALWAYS	  static inline __attribute__((always_inline))
-#define VTC__COLD	  __attribute__((cold, noinline))
+#define vtc__likely(x)	 __builtin_expect(!!(x), 1)
+#define vtc__unlikely(x) __builtin_expect(!!(x), 0)
+#define VTC__ALWAYS	 static inline __attribute__((always_inline))
+#define VTC__COLD	 __attribute__((cold, noinline))
 
 /* Descriptor flags (VIRTIO 2.7.5, 2.8.1), as they stand in vtc__desc_flags(). */
 #define VTC__NEXT     1u
@@ -70,14 +70,14 @@ struct vtc__flight {
 struct vtc__owned {
 	uint32_t id;
 	uint32_t writable;
-	uint16_t slots; /* descriptors of the ring that it takes; 0: not in flight */
-	uint16_t last;	/* split: the last of them */
+	uint32_t slots; /* descriptors of the ring that it takes; 0: not in flight */
 };
 
 enum vtc__flight_state {
 	VTC__FREE = 0,
 	VTC__IN_FLIGHT = 1,
-	VTC__IN_FLIGHT_OLD = 2, /* translated with a table before the vring's present one */
+	VTC__IN_FLIGHT_OLD =
+		2, /* translated with a table before the vring's present one */
 };
 
 /* The span that the last buffer was in; one for each permission that a buffer needs. */
@@ -116,7 +116,7 @@ struct vtc_vring {
 
 	/* What pull and add write. */
 	struct vtc__hit hit[2] __attribute__((aligned(64)));
-	uint32_t seq;	    /* of the next chain to pull */
+	uint32_t seq;	     /* of the next chain to pull */
 	uint32_t since_push; /* chains pulled since the last push */
 	uint16_t size;
 	uint16_t mask; /* split: size - 1 */
@@ -155,23 +155,25 @@ struct vtc_vring {
 
 	/* Driver side. */
 	struct vtc__owned *owned;
-	uint16_t *free;	  /* FIFO of free heads or ids; descriptors keep their order so */
-	uint16_t *next;	  /* split: chains, as they were written */
-	uint64_t head_word; /* packed: flags of the first added, withheld until the kick */
+	uint16_t *free; /* FIFO of free heads or ids; descriptors keep their order so */
+	uint16_t *next; /* split: chains, as they were written */
+	uint64_t
+		head_word; /* packed: flags of the first added, withheld until the kick */
 	uint32_t free_head, free_tail;
 	uint32_t batch_id, batch_len;
-	uint32_t added; /* packed: descriptors since the last kick */
+	uint32_t added;	      /* packed: descriptors since the last kick */
 	struct vtc__pos head; /* and its place */
 
 	/* Device side, rarely. */
-	uint16_t *pulled; /* ids by seq & pulled_mask */
+	uint16_t *pulled;	/* ids by seq & pulled_mask */
 	struct vtc__desc *copy; /* packed: by id; then as many nodes for longer chains */
 	uint32_t nodes;		/* first free node */
 	uint32_t pulled_mask;
 	uint32_t flights; /* length of flight[] */
 	uint16_t *again;  /* chains to pull before new ones */
 	uint32_t again_next, again_count, again_pulled;
-	uint32_t expected; /* chains in flight that the state told of, not yet resubmitted */
+	uint32_t
+		expected; /* chains in flight that the state told of, not yet resubmitted */
 
 	struct vtc__reader reader __attribute__((aligned(64)));
 	struct vtc_vring_opts opts;
@@ -287,15 +289,22 @@ VTC__ALWAYS void vtc__vring_unpin(struct vtc_vring *v)
 }
 
 /*
- * End of it. The device side's chains in flight hold the map, and pushed ones hold the ring
- * until they are flushed. The driver side hands out no pointers and holds nothing.
+ * End of it, device side. Chains in flight hold the map, and pushed ones hold the ring until
+ * they are flushed.
  */
-VTC__ALWAYS void vtc__vring_leave(struct vtc_vring *v)
+VTC__ALWAYS void vtc__device_leave(struct vtc_vring *v)
 {
 	if (v->in_flight + v->pending == 0)
 		vtc__vring_unpin(v);
 	else if (vtc__unlikely(v->pin_old && !v->old))
 		vtc__vring_raise(v);
+}
+
+/* Driver side: it hands out no pointers; what was added holds the ring until it is kicked. */
+VTC__ALWAYS void vtc__driver_leave(struct vtc_vring *v)
+{
+	if (v->pending == 0)
+		vtc__vring_unpin(v);
 }
 
 /* Note in the dirty log that a part of the ring was written. */
@@ -338,7 +347,7 @@ VTC__ALWAYS void vtc__set_used_pos(struct vtc_vring *v, struct vtc__pos pos)
  * now that we have come to this position by some steps.
  */
 void vtc__packed_arm(struct vtc_vring *v, uint8_t *event, struct vtc__pos pos);
-bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event, struct vtc__pos pos,
-		       uint32_t steps, bool known);
+bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event,
+		       struct vtc__pos pos, uint32_t steps, bool known);
 
 #endif

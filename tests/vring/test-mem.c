@@ -353,7 +353,8 @@ START_TEST(nothing_new_goes_to_a_region_that_leaves)
 	ck_assert_errno(look(0x200000, 1, VTC_MEM_READ), -EFAULT);
 	offer(0x200000, 50);
 	ck_assert_errno(pull(), -EPROTO);
-	ck_assert_str_eq(vtc_vring_get_error(device), "a buffer is outside the memory map");
+	ck_assert_str_eq(vtc_vring_get_error(device),
+			 "a buffer is outside the memory map");
 	free_rings();
 }
 END_TEST

@@ -32,9 +32,9 @@
 #define VARIANTS 32
 
 /* ck_assert() takes notes even if all is well, which is too slow for bytes. */
-#define CHECK(what)                             \
-	do {                                    \
-		if (!(what))                    \
+#define CHECK(what)                                \
+	do {                                       \
+		if (!(what))                       \
 			ck_abort_msg("%s", #what); \
 	} while (0)
 
@@ -172,9 +172,9 @@ static uint32_t make_buffers(uint32_t area, uint32_t first, uint32_t count,
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		buffers[i] = (struct vtc_buffer){
-			DATA_ADDR + area * AREA + (first + i) * PART, 1 + rnd(PART), 0
-		};
+		buffers[i] =
+			(struct vtc_buffer){ DATA_ADDR + area * AREA + (first + i) * PART,
+					     1 + rnd(PART), 0 };
 		sum += buffers[i].len;
 	}
 	return sum;
@@ -267,9 +267,9 @@ static uint32_t take_all_back(uint32_t max)
 static uint32_t area_of(const struct vtc_chain *c)
 {
 	const uint8_t *p = c->segments[0].base;
-	uint64_t off = p >= data[0] && p < data[0] + border() ?
-			       (uint64_t)(p - data[0]) :
-			       (uint64_t)(p - data[1]) + border();
+	uint64_t off = p >= data[0] && p < data[0] + border()
+			       ? (uint64_t)(p - data[0])
+			       : (uint64_t)(p - data[1]) + border();
 
 	return (uint32_t)(off / AREA);
 }
@@ -314,7 +314,8 @@ static uint32_t work(struct held *held, uint32_t max)
 {
 	struct vtc_chain chains[BURST];
 	struct vtc_segment segments[BURST * 2];
-	int n = vtc_vring_pull(device, chains, max, segments, 2 * max < 13 ? 13 : 2 * max);
+	int n = vtc_vring_pull(device, chains, max, segments,
+			       2 * max < 13 ? 13 : 2 * max);
 	unsigned int back = 0;
 
 	if (n < 0)
@@ -332,8 +333,7 @@ static uint32_t work(struct held *held, uint32_t max)
 		e->pulled = true;
 		check_readable(&chains[i], e);
 		write_some(&chains[i], e);
-		held->done[held->count++] =
-			(struct vtc_done){ chains[i].id, e->written };
+		held->done[held->count++] = (struct vtc_done){ chains[i].id, e->written };
 	}
 	return (uint32_t)n;
 }

@@ -378,8 +378,9 @@ static int blame(struct vtc_ctx *ctx, int err)
 	case -ENXIO:
 		return refuse(ctx, -EPROTO,
 			      "its rings, memory or pools do not fit together");
+	case -EACCES:
 	case -EPERM:
-		return refuse(ctx, err, "the memory is not sealed, or cannot be written");
+		return refuse(ctx, -EPERM, "the memory is not sealed, or cannot be written");
 	default:
 		return err;
 	}

@@ -22,8 +22,9 @@ static void put_le16(uint8_t *p, unsigned int value)
 	p[1] = (uint8_t)(value >> 8);
 }
 
-static struct raw raw_make(unsigned int flags, unsigned int gso_type, unsigned int gso_size,
-			   unsigned int csum_start, unsigned int csum_offset)
+static struct raw raw_make(unsigned int flags, unsigned int gso_type,
+			   unsigned int gso_size, unsigned int csum_start,
+			   unsigned int csum_offset)
 {
 	struct raw raw = { { 0 } };
 
@@ -437,7 +438,8 @@ START_TEST(scatter_random)
 
 	for (int i = 0; i < 1000; i++) {
 		struct vtc_segment cut[FRAME_SEGMENTS_MAX];
-		size_t len = frame_random(frame_random(3) ? 3000 : sizeof(packet)), room = 0;
+		size_t len = frame_random(frame_random(3) ? 3000 : sizeof(packet)),
+		       room = 0;
 		unsigned int chains = frame_random(41), mergeable = frame_random(3) != 0;
 		unsigned int hdr_size = mergeable || frame_random(2) ? 12 : 10, count;
 		unsigned int most = frame_random(2) ? 300 : 5000;
@@ -491,8 +493,8 @@ START_TEST(scatter_64k)
 		room_add(&r, 1526, 1);
 	ck_assert_errno(vtc_nethdr_scatter(&some, 12, 1, &segment, 1, r.chains, 42, done),
 			-ENOSPC);
-	ck_assert_int_eq(vtc_nethdr_scatter(&some, 12, 1, &segment, 1, r.chains, 43, done),
-			 43);
+	ck_assert_int_eq(
+		vtc_nethdr_scatter(&some, 12, 1, &segment, 1, r.chains, 43, done), 43);
 	ck_assert_uint_eq(room_read(&r, done, 43, wire, sizeof(wire)), sizeof(wire));
 	check_wire(wire, 12, 43);
 	ck_assert_mem_eq(wire + 12, packet, sizeof(packet));
@@ -512,14 +514,16 @@ START_TEST(scatter_exact_fit)
 			-ENOSPC);
 	ck_assert_errno(vtc_nethdr_scatter(&some, 12, 1, &segment, 1, r.chains, 1, done),
 			-ENOSPC);
-	ck_assert_int_eq(vtc_nethdr_scatter(&some, 10, 0, &segment, 1, r.chains, 1, done), 1);
+	ck_assert_int_eq(vtc_nethdr_scatter(&some, 10, 0, &segment, 1, r.chains, 1, done),
+			 1);
 	ck_assert_uint_eq(done[0].len, 110);
 	room_free(&r);
 
 	r.count = 0;
 	room_add(&r, 112, 3);
 	room_add(&r, 50, 3);
-	ck_assert_int_eq(vtc_nethdr_scatter(&some, 12, 1, &segment, 1, r.chains, 2, done), 1);
+	ck_assert_int_eq(vtc_nethdr_scatter(&some, 12, 1, &segment, 1, r.chains, 2, done),
+			 1);
 	ck_assert_uint_eq(room_read(&r, done, 1, wire, sizeof(wire)), 112);
 	check_wire(wire, 12, 1);
 	room_free(&r);
@@ -538,8 +542,9 @@ START_TEST(scatter_chain_below_header)
 	room_add(&r, 500, 1);
 	ck_assert_errno(vtc_nethdr_scatter(&some, 12, 1, &segment, 1, r.chains, 3, done),
 			-EPROTO);
-	ck_assert_errno(vtc_nethdr_scatter(&some, 12, 0, &segment, 1, r.chains + 1, 1, done),
-			-EPROTO);
+	ck_assert_errno(
+		vtc_nethdr_scatter(&some, 12, 0, &segment, 1, r.chains + 1, 1, done),
+		-EPROTO);
 	room_untouched(&r, 0);
 	room_free(&r);
 }
@@ -557,10 +562,12 @@ START_TEST(scatter_more_buffers_than_can_be_said)
 		chains[i] = (struct vtc_chain){ &all, 0, 12, 0, 1, i };
 		cut[i] = (struct vtc_segment){ packet, 12 };
 	}
-	ck_assert_errno(vtc_nethdr_scatter(&some, 12, 1, cut, count - 1, chains, count, done),
-			-ENOSPC);
-	ck_assert_int_eq(vtc_nethdr_scatter(&some, 12, 1, cut, count - 2, chains, count, done),
-			 65535);
+	ck_assert_errno(
+		vtc_nethdr_scatter(&some, 12, 1, cut, count - 1, chains, count, done),
+		-ENOSPC);
+	ck_assert_int_eq(
+		vtc_nethdr_scatter(&some, 12, 1, cut, count - 2, chains, count, done),
+		65535);
 	free(cut);
 	free(chains);
 	free(done);
@@ -605,13 +612,13 @@ END_TEST
 int main(void)
 {
 	Suite *suite = vtct_suite(
-		"nethdr", fields_little_endian, legacy_size_is_one_buffer, over_one_byte_each,
-		over_random_segments, shorter_than_header, shorter_than_ethernet,
-		csum_fields_without_flag, unknown_flags_ignored, gso_size_zero, gso_needs_csum,
-		get_bad_parameters, buffers, strip, only_the_snapshot_counts, scatter_random,
-		scatter_64k, scatter_exact_fit, scatter_chain_below_header,
-		scatter_more_buffers_than_can_be_said, scatter_overlap,
-		scatter_bad_parameters, NULL);
+		"nethdr", fields_little_endian, legacy_size_is_one_buffer,
+		over_one_byte_each, over_random_segments, shorter_than_header,
+		shorter_than_ethernet, csum_fields_without_flag, unknown_flags_ignored,
+		gso_size_zero, gso_needs_csum, get_bad_parameters, buffers, strip,
+		only_the_snapshot_counts, scatter_random, scatter_64k, scatter_exact_fit,
+		scatter_chain_below_header, scatter_more_buffers_than_can_be_said,
+		scatter_overlap, scatter_bad_parameters, NULL);
 	TCase *loops = tcase_create("rules");
 
 	tcase_add_loop_test(loops, csum_outside, 0, SUMS);

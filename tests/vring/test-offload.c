@@ -18,11 +18,13 @@ static const uint64_t nothing[2];
 static const uint64_t driver_csum[2] = { BIT(VTC_NET_F_GUEST_CSUM) };
 static const uint64_t device_csum[2] = { BIT(VTC_NET_F_CSUM) };
 static const uint64_t driver_all[2] = {
-	BIT(VTC_NET_F_GUEST_CSUM) | BIT(VTC_NET_F_GUEST_TSO4) | BIT(VTC_NET_F_GUEST_TSO6) |
-		BIT(VTC_NET_F_GUEST_ECN) | BIT(VTC_NET_F_GUEST_USO4) | BIT(VTC_NET_F_GUEST_USO6)
+	BIT(VTC_NET_F_GUEST_CSUM) | BIT(VTC_NET_F_GUEST_TSO4) |
+	BIT(VTC_NET_F_GUEST_TSO6) | BIT(VTC_NET_F_GUEST_ECN) | BIT(VTC_NET_F_GUEST_USO4) |
+	BIT(VTC_NET_F_GUEST_USO6)
 };
 static const uint64_t device_all[2] = { BIT(VTC_NET_F_CSUM) | BIT(VTC_NET_F_HOST_TSO4) |
-					BIT(VTC_NET_F_HOST_TSO6) | BIT(VTC_NET_F_HOST_ECN) |
+					BIT(VTC_NET_F_HOST_TSO6) |
+					BIT(VTC_NET_F_HOST_ECN) |
 					BIT(VTC_NET_F_HOST_USO) };
 
 static const struct frame_plan tcp4 = { .version = 4, .payload = 5000, .gso_size = 1448 };
@@ -74,8 +76,8 @@ static void run_next(struct run *r, struct out *out)
 	out->len = frame_join(segments, (unsigned int)n, out->bytes, room);
 }
 
-static void run_begin(struct run *r, const struct frame *frame, const uint64_t features[2],
-		      enum vtc_vring_role role)
+static void run_begin(struct run *r, const struct frame *frame,
+		      const uint64_t features[2], enum vtc_vring_role role)
 {
 	r->frame = *frame;
 	r->cut_count = frame_cut(frame->bytes, frame->len, FRAME_SEGMENTS_MAX, r->cut);
@@ -119,7 +121,8 @@ static void run_plan(struct run *r, const struct frame_plan *plan,
 /* Checksum completed, or the pseudo header's sum where the far side completes it. */
 static void check_l4_csum(const struct frame *f, const struct out *out, bool partial)
 {
-	unsigned int at = f->plan.udp ? 6 : 16, want = frame_pseudo(f, out->bytes, out->len);
+	unsigned int at = f->plan.udp ? 6 : 16,
+		     want = frame_pseudo(f, out->bytes, out->len);
 	const uint8_t *l4 = out->bytes + f->l4;
 
 	if (partial) {
@@ -281,8 +284,11 @@ START_TEST(csum_completed)
 		ck_assert_int_eq(r.count, 1);
 		ck_assert_uint_eq(r.outs[0].len, r.frame.len);
 		check_l4_csum(&r.frame, &r.outs[0], false);
-		memcpy(r.outs[0].bytes + r.frame.header.csum_start + r.frame.header.csum_offset,
-		       r.frame.bytes + r.frame.header.csum_start + r.frame.header.csum_offset, 2);
+		memcpy(r.outs[0].bytes + r.frame.header.csum_start +
+			       r.frame.header.csum_offset,
+		       r.frame.bytes + r.frame.header.csum_start +
+			       r.frame.header.csum_offset,
+		       2);
 		ck_assert_mem_eq(r.outs[0].bytes, r.frame.bytes, r.frame.len);
 		run_end(&r);
 	}
@@ -420,9 +426,9 @@ START_TEST(cut_random)
 		bool partial = frame_random(2), driver = frame_random(2);
 
 		check_cut(&plan,
-			  !partial ? nothing :
-			  driver   ? driver_csum :
-				     device_csum,
+			  !partial ? nothing
+			  : driver ? driver_csum
+				   : device_csum,
 			  driver ? VTC_VRING_DRIVER : VTC_VRING_DEVICE, partial);
 	}
 }
@@ -553,10 +559,13 @@ END_TEST
 /* Cut anywhere: an error before the payload, and never a byte that is not there. */
 START_TEST(cut_short)
 {
-	struct frame_plan plan = {
-		.version = 6, .route = true, .vlans = 2, .ip_words = 3, .tcp_words = 10,
-		.payload = 10, .gso_size = 3
-	};
+	struct frame_plan plan = { .version = 6,
+				   .route = true,
+				   .vlans = 2,
+				   .ip_words = 3,
+				   .tcp_words = 10,
+				   .payload = 10,
+				   .gso_size = 3 };
 
 	for (int v = 0; v < 2; v++, plan.version = 4, plan.route = false) {
 		struct frame whole = frame_make(&plan);
@@ -634,7 +643,8 @@ START_TEST(room_too_small_can_be_asked_again)
 	uint8_t joined[6000];
 
 	for (size_t i = 0; i < 4; i++)
-		cut[i] = (struct vtc_segment){ f.bytes + 500 * i, i < 3 ? 500 : f.len - 1500 };
+		cut[i] = (struct vtc_segment){ f.bytes + 500 * i,
+					       i < 3 ? 500 : f.len - 1500 };
 	ck_assert_int_eq(vtc_offload_begin(o, &f.header, cut, 4), 4);
 	for (unsigned int max = 0; max < 5; max++)
 		ck_assert_errno(vtc_offload_next(o, &header, segments, max), -ENOSPC);
@@ -687,7 +697,8 @@ START_TEST(bad_parameters)
 	struct vtc_ctx *ctx;
 
 	ck_assert_errno(vtc_ctx_new(NULL, &ctx), 0);
-	ck_assert_errno(vtc_offload_new(NULL, nothing, VTC_VRING_DRIVER, &other), -EINVAL);
+	ck_assert_errno(vtc_offload_new(NULL, nothing, VTC_VRING_DRIVER, &other),
+			-EINVAL);
 	ck_assert_errno(vtc_offload_new(ctx, NULL, VTC_VRING_DRIVER, &other), -EINVAL);
 	ck_assert_errno(vtc_offload_new(ctx, nothing, VTC_VRING_DRIVER, NULL), -EINVAL);
 	ck_assert_errno(vtc_offload_new(ctx, nothing, (enum vtc_vring_role)2, &other),
@@ -710,14 +721,15 @@ END_TEST
 int main(void)
 {
 	Suite *suite = vtct_suite(
-		"offload", sum_is_that_of_rfc_1071, csum_completed, csum_left_to_the_far_side,
-		csum_never_zero, csum_field_beyond_private_memory, cut_tcp4, cut_tcp6,
-		cut_udp4, cut_udp6, cut_with_csum_left_to_the_far_side, cut_flags, cut_sizes,
+		"offload", sum_is_that_of_rfc_1071, csum_completed,
+		csum_left_to_the_far_side, csum_never_zero,
+		csum_field_beyond_private_memory, cut_tcp4, cut_tcp6, cut_udp4, cut_udp6,
+		cut_with_csum_left_to_the_far_side, cut_flags, cut_sizes,
 		cut_too_long_for_ip, cut_random, pass_what_the_far_side_can,
 		lie_about_the_type, lie_about_the_checksum, cut_short,
 		headers_beyond_private_memory, data_valid_only_to_a_driver_that_asked,
-		room_too_small_can_be_asked_again, only_the_snapshot_counts, bad_parameters,
-		NULL);
+		room_too_small_can_be_asked_again, only_the_snapshot_counts,
+		bad_parameters, NULL);
 	TCase *loops = tcase_create("rules");
 
 	tcase_add_loop_test(loops, cut_without_the_feature, 0, BITS);

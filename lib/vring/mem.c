@@ -70,12 +70,13 @@ static void choose_shift(struct vtc__map *map)
 		map->shift++;
 }
 
-static void fill_starts(struct vtc__map *map)
+/* The first wraps if it begins at 0, but a search never looks at it. */
+static void fill_before(struct vtc__map *map)
 {
-	size_t all = sizeof(map->start) / sizeof(map->start[0]);
+	size_t all = sizeof(map->before) / sizeof(map->before[0]);
 
 	for (size_t i = 0; i < all; i++)
-		map->start[i] = i < map->count ? map->span[i].addr : UINT64_MAX;
+		map->before[i] = i < map->count ? map->span[i].addr - 1 : UINT64_MAX;
 }
 
 /* An empty map keeps one span of size 0, so that a search needs no special case. */
@@ -99,7 +100,7 @@ static void fill_buckets(struct vtc__map *map)
 	most = map->count && map->count - 1 - at > most ? map->count - 1 - at : most;
 	for (map->stride = most ? 1 : 0; map->stride * 2 <= most && most;)
 		map->stride *= 2;
-	fill_starts(map);
+	fill_before(map);
 }
 
 static struct vtc__map *make_map(const struct vtc_mem *mem, uint64_t epoch)

@@ -52,8 +52,11 @@ struct vtc__map {
 	uint32_t stride; /* of the search's first step: a power of two, or 0 */
 	/* Of the last span that begins at or before a bucket's first address. */
 	uint16_t bucket[VTC__MAP_BUCKETS];
-	/* Where spans begin; behind the last as many that begin nowhere as a step goes far. */
-	uint64_t start[2 * VTC_MEM_REGIONS_MAX + 2];
+	/*
+	 * The address before each span; behind the last as many that no address is behind as
+	 * the steps go far.
+	 */
+	uint64_t before[2 * VTC_MEM_REGIONS_MAX + 2];
 	struct vtc__span span[];
 };
 
@@ -97,7 +100,7 @@ static inline const struct vtc__span *vtc__map_near(const struct vtc__map *map,
 		return &map->span[0];
 	i = map->bucket[b];
 	for (uint32_t step = map->stride; step; step /= 2)
-		i += map->start[i + step] <= addr ? step : 0;
+		i += map->before[i + step] < addr ? step : 0;
 	return &map->span[i];
 }
 

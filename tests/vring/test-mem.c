@@ -294,6 +294,18 @@ static void push(uint32_t len)
 	ck_assert_uint_eq(d.len, len);
 }
 
+/* A search that went past the last of many spans here would read what is behind them. */
+START_TEST(the_last_address_is_in_no_region)
+{
+	ck_assert_errno(add(0x1000, PAGE, memory), 0);
+	for (uint32_t i = 0; i < 300; i++)
+		ck_assert_errno(add(UINT64_MAX - 8192 + i * 16, 8, memory), 0);
+	ck_assert_errno(look(UINT64_MAX, 1, VTC_MEM_READ), -EFAULT);
+	ck_assert_errno(look(UINT64_MAX - 1, 1, VTC_MEM_READ), -EFAULT);
+	ck_assert_errno(look(UINT64_MAX - 8192 + 299 * 16, 8, VTC_MEM_READ), 1);
+}
+END_TEST
+
 START_TEST(an_idle_ring_holds_nothing)
 {
 	make_rings();
@@ -427,6 +439,7 @@ int main(void)
 		an_offset_need_not_be_aligned,
 		all_of_many_are_found,
 		the_whole_address_space_is_searched,
+		the_last_address_is_in_no_region,
 		an_idle_ring_holds_nothing,
 		a_chain_in_flight_holds_its_region,
 		only_chains_of_before_hold_a_region,

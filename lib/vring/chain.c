@@ -42,6 +42,25 @@ static bool fetch_desc(const struct vtc_vring *v, uint64_t addr, struct vtc__des
 	return true;
 }
 
+/*
+ * An address that this table does not allow. A new table may have come since the call began,
+ * and the chain with it: that is no fault, the walk is done again.
+ */
+static int fault(struct vtc__walk *w, const char *reason)
+{
+	if (atomic_load(&w->v->mem->epoch) != w->v->epoch)
+		return -ESTALE;
+	return vtc__vring_break(w->v, reason);
+}
+
+bool vtc__walk_again(struct vtc_vring *v, int *err)
+{
+	if (*err != -ESTALE)
+		return false;
+	*err = vtc__vring_follow(v);
+	return !*err;
+}
+
 static int put_segment(struct vtc__walk *w, void *base, uint64_t len, bool write)
 {
 	if (w->count == w->room)
@@ -65,11 +84,11 @@ static int put_pieces(struct vtc__walk *w, uint64_t addr, uint32_t len, bool wri
 		int err;
 
 		if (!span)
-			return vtc__vring_break(v, "a buffer is outside the memory map");
+			return fault(w, "a buffer is outside the memory map");
 		if (!(span->perm & perm))
-			return vtc__vring_break(
-				v, write ? "a writable buffer is in read-only memory"
-					 : "a readable buffer is in write-only memory");
+			return fault(w,
+				     write ? "a writable buffer is in read-only memory"
+					   : "a readable buffer is in write-only memory");
 		v->hit[write] = (struct vtc__hit){ span->addr, span->size, span->base };
 		off = addr - span->addr;
 		part = span->size - off < len ? span->size - off : len;

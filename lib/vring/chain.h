@@ -21,11 +21,14 @@ struct vtc__walk {
 };
 
 /*
- * Add a descriptor's buffer, or all of an indirect table. 0, -EPROTO (the ring is broken now)
- * or -ENOSPC.
+ * Add a descriptor's buffer, or all of an indirect table. 0, -EPROTO (the ring is broken now),
+ * -ENOSPC, or -ESTALE (the memory map has changed meanwhile).
  */
 int vtc__walk_buffer(struct vtc__walk *w, uint64_t addr, uint32_t len, bool write);
 int vtc__walk_table(struct vtc__walk *w, uint64_t addr, uint32_t len);
+
+/* After a walk: whether to do it again, with the map of now; else *err is its result. */
+bool vtc__walk_again(struct vtc_vring *v, int *err);
 
 /*
  * A chain was taken: note it as the one with this sequence number. Loops keep the number in a

@@ -111,8 +111,8 @@ static __attribute__((noinline)) int take(struct vtc_vring *v, struct vtc_chain 
 {
 	struct vtc__pos at = vtc__avail_pos(v);
 	struct vtc__desc first = desc_at(slot_at(v, at.slot));
-	struct course c = { first, at, 1, v->nodes };
 	struct vtc__walk w;
+	struct course c;
 	uint16_t id;
 	int err;
 
@@ -121,8 +121,11 @@ static __attribute__((noinline)) int take(struct vtc_vring *v, struct vtc_chain 
 	if (v->busy >= v->size)
 		return vtc__vring_break(
 			v, "more descriptors are available than the ring has");
-	vtc__walk_begin(&w, v, segments, room);
-	err = walk_chain(&w, &c);
+	do {
+		c = (struct course){ first, at, 1, v->nodes };
+		vtc__walk_begin(&w, v, segments, room);
+		err = walk_chain(&w, &c);
+	} while (vtc__walk_again(v, &err));
 	if (err)
 		return err;
 	id = vtc__packed_id(c.d.word);

@@ -100,7 +100,9 @@ static __attribute__((noinline)) int take(struct vtc_vring *v, uint16_t head,
 		return vtc__vring_break(v, "an available head is outside the ring");
 	if (v->flight[head].state != VTC__FREE)
 		return vtc__vring_break(v, "an available head is in flight already");
-	err = walk(v, head, chain, segments, room);
+	do
+		err = walk(v, head, chain, segments, room);
+	while (vtc__walk_again(v, &err));
 	if (err)
 		return err;
 	vtc__chain_note(v, v->seq++, chain, 1);

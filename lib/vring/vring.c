@@ -84,13 +84,18 @@ static void clear_ring(struct vtc_vring *v)
 
 /* ---- The map changes ---- */
 
+/* Also those that this very call has pulled. */
 static uint32_t mark_old(struct vtc_vring *v)
 {
+	uint32_t n = 0;
+
 	for (uint32_t i = 0; i < v->flights; i++) {
-		if (v->flight[i].state == VTC__IN_FLIGHT)
-			v->flight[i].state = VTC__IN_FLIGHT_OLD;
+		if (v->flight[i].state == VTC__FREE)
+			continue;
+		v->flight[i].state = VTC__IN_FLIGHT_OLD;
+		n++;
 	}
-	return v->in_flight;
+	return n;
 }
 
 void vtc__vring_raise(struct vtc_vring *v)
@@ -111,15 +116,23 @@ int vtc__vring_follow(struct vtc_vring *v)
 {
 	v->map = atomic_load(&v->mem->map);
 	v->epoch = v->map->epoch;
-	v->old = is_driver(v) ? 0 : mark_old(v);
+	v->old = mark_old(v);
 	v->pin_old = v->old;
 	memset(v->hit, 0, sizeof(v->hit));
 	if (!v->old)
 		vtc__vring_raise(v);
 	if (!resolve(v))
 		return 0;
-	leave(v);
 	return vtc__vring_break(v, "the ring's memory has left the memory map");
+}
+
+int vtc__vring_enter_anew(struct vtc_vring *v)
+{
+	int err = vtc__vring_follow(v);
+
+	if (err)
+		leave(v);
+	return err;
 }
 
 void vtc__vring_log(const struct vtc_vring *v, uint64_t addr, uint64_t len)

@@ -261,8 +261,12 @@ VTC__ALWAYS bool vtc__need_event(uint16_t event, uint16_t now, uint16_t old)
 /* The first reason stays. Always -EPROTO. */
 int vtc__vring_break(struct vtc_vring *v, const char *reason);
 
-/* The map has changed: look up everything again. */
+/*
+ * The map has changed: look up everything again. 0, or -EPROTO: the ring is not in it. The
+ * second does so at the begin of a call.
+ */
 int vtc__vring_follow(struct vtc_vring *v);
+int vtc__vring_enter_anew(struct vtc_vring *v);
 
 /* The last chain that was older than the map has gone. */
 void vtc__vring_raise(struct vtc_vring *v);
@@ -277,7 +281,7 @@ VTC__ALWAYS int vtc__vring_enter(struct vtc_vring *v)
 		atomic_store(&v->reader.pin, v->epoch);
 	}
 	if (vtc__unlikely(atomic_load(&v->mem->epoch) != v->epoch))
-		return vtc__vring_follow(v);
+		return vtc__vring_enter_anew(v);
 	return 0;
 }
 

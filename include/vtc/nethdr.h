@@ -25,13 +25,13 @@ extern "C" {
  * which checksum is still missing and into which pieces a large packet is to be cut.
  *
  * A header that a peer wrote is copied once into private memory, checked against the
- * length of the packet, and only the copy is used from then on. Header and packet may lie in
- * any number of segments, cut anywhere; empty segments count for nothing.
+ * length of the packet, and only the copy is used from then on. Header and packet may lie
+ * in any number of segments, cut anywhere; empty segments count for nothing.
  *
  * A side that did not negotiate an offload must not be sent packets that need it.
- * A struct vtc_offload does in software what the far side cannot: it turns one packet into one
- * or many, each a list of segments: private headers first, then the payload where it lies,
- * without a copy. The near side's memory is never written.
+ * A struct vtc_offload does in software what the far side cannot: it turns one packet
+ * into one or many, each a list of segments: private headers first, then the payload
+ * where it lies, without a copy. The near side's memory is never written.
  *
  * From one ring to another, for each chain that vtc_vring_pull() gave:
  *
@@ -96,9 +96,9 @@ struct vtc_nethdr {
  * @param[out] ret_header the header
  * @retval 0 taken
  * @retval -EINVAL a parameter is NULL or @p hdr_size neither
- * @retval -EPROTO the packet is shorter than its header or an Ethernet header, the checksum
- *         lies outside of it, the type is unknown, or the packet is large but the pieces' size
- *         is 0 or no checksum is asked for
+ * @retval -EPROTO the packet is shorter than its header or an Ethernet header, the
+ *         checksum lies outside of it, the type is unknown, or the packet is large but
+ *         the pieces' size is 0 or no checksum is asked for
  * @thread{any}
  * @since 0.2
  */
@@ -108,8 +108,8 @@ VTC_API int vtc_nethdr_get(const struct vtc_segment *segments, unsigned int coun
 /**
  * @brief How many chains a received packet spans; driver side, with #VTC_NET_F_MRG_RXBUF.
  *
- * Join that many chains, each as far as it was written, then use vtc_nethdr_get() on all of
- * them. The device can have changed the number by then: keep to the one from here.
+ * Join that many chains, each as far as it was written, then use vtc_nethdr_get() on all
+ * of them. The device can have changed the number by then: keep to the one from here.
  *
  * @param[in] segments the first chain, as far as it was written
  * @param[in] count how many segments
@@ -124,11 +124,12 @@ VTC_API int vtc_nethdr_get_buffers(const struct vtc_segment *segments,
 
 /**
  * @brief Take the header off the segments.
- * @param[in,out] segments the packet with its header; the segment in which the header ends is
- *                shortened
+ * @param[in,out] segments the packet with its header; the segment in which the header
+ *                ends is shortened
  * @param[in] count how many segments
  * @param[in] hdr_size size of the header, 12 or 10
- * @return how many segments from the first on are used up: the packet begins with the next
+ * @return how many segments from the first on are used up: the packet begins with the
+ *         next
  * @retval -EINVAL @p segments is NULL or @p hdr_size neither
  * @retval -EPROTO the segments are shorter than the header
  * @thread{any}
@@ -140,8 +141,8 @@ VTC_API int vtc_nethdr_strip(struct vtc_segment *segments, unsigned int count,
 /**
  * @brief Write a packet into one or more receive chains; device side.
  *
- * Uses more than one chain only with @p mergeable. Writes the header with the right number of
- * buffers, then the packet. This is the one copy on the way.
+ * Uses more than one chain only with @p mergeable. Writes the header with the right
+ * number of buffers, then the packet. This is the one copy on the way.
  *
  * @param[in] header the header; its num_buffers is ignored
  * @param[in] hdr_size size of the header in the chains, 12 or 10; 12 if @p mergeable
@@ -153,8 +154,8 @@ VTC_API int vtc_nethdr_strip(struct vtc_segment *segments, unsigned int count,
  * @param[out] done one entry for each chain that was used, for vtc_vring_push()
  * @return how many chains were used, from the first on
  * @retval -EINVAL a parameter is NULL or out of range
- * @retval -ENOSPC the chains (without @p mergeable: the first) are too small for the packet;
- *         nothing was written
+ * @retval -ENOSPC the chains (without @p mergeable: the first) are too small for the
+ *         packet; nothing was written
  * @retval -EPROTO the driver offers a chain that is too small for a header; nothing was
  *         written
  * @thread{any}
@@ -172,8 +173,8 @@ struct vtc_offload;
  * @brief Make a converter to a far side.
  * @param[in] ctx the context, for the error record of this call; not kept
  * @param[in] features what the far side negotiated, as in vtc_vring_opts.features
- * @param[in] role which side the far side is: its GUEST_ bits count if it is the driver, its
- *            CSUM and HOST_ bits if it is the device
+ * @param[in] role which side the far side is: its GUEST_ bits count if it is the driver,
+ *            its CSUM and HOST_ bits if it is the device
  * @param[out] ret_offload the converter; vtc_offload_free() ends it
  * @retval 0 made
  * @retval -EINVAL a parameter is NULL or @p role unknown
@@ -199,14 +200,14 @@ VTC_API void vtc_offload_free(struct vtc_offload *offload);
  *
  * @param[in] offload the converter
  * @param[in] header the packet's header, from vtc_nethdr_get()
- * @param[in] packet the packet without header; borrowed, with the list of its segments, until
- *            the last vtc_offload_next()
+ * @param[in] packet the packet without header; borrowed, with the list of its segments,
+ *            until the last vtc_offload_next()
  * @param[in] count how many segments
  * @return how many packets will come out, at least 1
  * @retval -EINVAL a parameter is NULL
  * @retval -EPROTO the packet is not what its header says (other protocol, cut headers, a
- *         fragment, a checksum elsewhere), a piece would be too long for IP, or the headers to
- *         rewrite are longer than 256 bytes
+ *         fragment, a checksum elsewhere), a piece would be too long for IP, or the
+ *         headers to rewrite are longer than 256 bytes
  * @thread{queue}
  * @since 0.2
  */
@@ -217,12 +218,13 @@ VTC_API int vtc_offload_begin(struct vtc_offload *offload,
 /**
  * @brief The next packet that comes out.
  *
- * Pieces of a large packet come with a checksum still missing if the far side can do that.
+ * Pieces of a large packet come with a checksum still missing if the far side can do
+ * that.
  *
  * @param[in] offload the converter
  * @param[out] ret_header its header
- * @param[out] segments its segments; the first may be private memory of the converter, which
- *             is valid until the next call
+ * @param[out] segments its segments; the first may be private memory of the converter,
+ *             which is valid until the next call
  * @param[in] max room in @p segments: one more than the packet had always suffices
  * @return how many segments, 0 if there is no more packet
  * @retval -EINVAL a parameter is NULL

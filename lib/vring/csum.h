@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The Internet checksum (RFC 1071). Sums are of 16-bit words as they stand in memory, whatever
- * this machine's byte order, so a folded sum is stored as it is.
+ * The Internet checksum (RFC 1071). Sums are of 16-bit words as they stand in memory,
+ * whatever this machine's byte order, so a folded sum is stored as it is.
  */
 #ifndef VTC__CSUM_H
 #define VTC__CSUM_H

@@ -47,8 +47,8 @@ size_t vtc__cursor_read(struct vtc__cursor *cursor, void *to, size_t len)
 		done += piece.len;
 	}
 	/*
-	 * Without this a compiler may drop the copy and look at the peer's memory again, after
-	 * the peer has changed it.
+	 * Without this a compiler may drop the copy and look at the peer's memory again,
+	 * after the peer has changed it.
 	 */
 	__asm__ volatile("" : : "r"(to) : "memory");
 	return done;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A place in a list of segments that moves forward. Every way through a packet is made of
- * vtc__cursor_take(), which always gets nearer to the end: empty segments are stepped over, and
- * no list of segments makes a loop without end.
+ * vtc__cursor_take(), which always gets nearer to the end: empty segments are stepped
+ * over, and no list of segments makes a loop without end.
  */
 #ifndef VTC__CURSOR_H
 #define VTC__CURSOR_H
@@ -41,8 +41,8 @@ struct vtc_segment vtc__cursor_take(struct vtc__cursor *cursor, size_t max);
 void vtc__cursor_skip(struct vtc__cursor *cursor, size_t len);
 
 /*
- * Copy into private memory; returns how many bytes there were. Memory of the peer is read here
- * and never again for what was copied.
+ * Copy into private memory; returns how many bytes there were. Memory of the peer is read
+ * here and never again for what was copied.
  */
 size_t vtc__cursor_read(struct vtc__cursor *cursor, void *to, size_t len);
 

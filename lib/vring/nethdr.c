@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The header before each packet: read once and checked, written with the packet behind it. A
- * header and a packet may lie in any number of segments, cut anywhere.
+ * The header before each packet: read once and checked, written with the packet behind
+ * it. A header and a packet may lie in any number of segments, cut anywhere.
  */
 #include "nethdr.h"
 

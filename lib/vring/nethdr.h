@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rules for a virtio-net header; nethdr.c and offload.c hold a header to the same ones. */
+/*
+ * The rules for a virtio-net header; nethdr.c and offload.c hold a header to the same
+ * ones.
+ */
 #ifndef VTC__NETHDR_H
 #define VTC__NETHDR_H
 

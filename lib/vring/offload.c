@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a far side cannot do, done in software: complete a checksum, cut a large packet. What
- * comes out is private headers and slices of the packet where it lies. The headers are copied
- * once and only the copy is looked at, so the near side can change the packet at any time and
- * spoils nothing but its own payload.
+ * What a far side cannot do, done in software: complete a checksum, cut a large packet.
+ * What comes out is private headers and slices of the packet where it lies. The headers
+ * are copied once and only the copy is looked at, so the near side can change the packet
+ * at any time and spoils nothing but its own payload.
  *
- * The checksum field of a packet that needs one holds the sum of the pseudo header (VIRTIO
- * 5.1.6.2), with the length of the whole packet. So a piece needs no pseudo header built: the
- * length is replaced in the sum. This is right also where the destination of the pseudo
- * header is not that of the IP header (IPv6 routing headers).
+ * The checksum field of a packet that needs one holds the sum of the pseudo header
+ * (VIRTIO 5.1.6.2), with the length of the whole packet. So a piece needs no pseudo
+ * header built: the length is replaced in the sum. This is right also where the
+ * destination of the pseudo header is not that of the IP header (IPv6 routing headers).
  */
 #include <endian.h>
 #include <errno.h>
@@ -152,7 +152,10 @@ static void begin_pass(struct vtc_offload *o, const struct vtc_nethdr *header,
 	o->header = *header;
 	o->header.hdr_len = head_len;
 	o->header.num_buffers = 1;
-	/* Only a device may say that a checksum was verified, to a driver that wants to know. */
+	/*
+	 * Only a device may say that a checksum was verified, to a driver that wants to
+	 * know.
+	 */
 	if (!o->to_driver || !o->able.csum)
 		o->header.flags &= VTC_NETHDR_F_NEEDS_CSUM;
 	o->piece = o->rest;

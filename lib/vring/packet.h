@@ -18,8 +18,8 @@ struct vtc__packet {
 };
 
 /*
- * Look at the first len bytes of a packet, in private memory. 0, or -EPROTO: it is neither, a
- * fragment, malformed, or its headers are not all within len.
+ * Look at the first len bytes of a packet, in private memory. 0, or -EPROTO: it is
+ * neither, a fragment, malformed, or its headers are not all within len.
  */
 int vtc__packet_parse(const uint8_t *bytes, size_t len, struct vtc__packet *ret_packet);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Any bytes as a header and a packet, cut anywhere: what is accepted fulfils the rules, the pieces add
- * up, and they fit into receive chains. The first byte picks the far side, the second the cuts.
+ * Any bytes as a header and a packet, cut anywhere: what is accepted fulfils the rules,
+ * the pieces add up, and they fit into receive chains. The first byte picks the far side,
+ * the second the cuts.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel's opinion: it cuts the same large packets for a tap device that can do nothing, and what it
- * hands out must be ours, byte by byte.
+ * The kernel's opinion: it cuts the same large packets for a tap device that can do
+ * nothing, and what it hands out must be ours, byte by byte.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

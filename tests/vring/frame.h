@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Packets to give to the library, and a second opinion on what it makes of them: nothing here
- * uses the library's own checksums or parsers.
+ * Packets to give to the library, and a second opinion on what it makes of them: nothing
+ * here uses the library's own checksums or parsers.
  */
 #ifndef VTCT_FRAME_H
 #define VTCT_FRAME_H
@@ -44,8 +44,8 @@ unsigned int frame_random(unsigned int limit);
 struct frame_plan frame_random_plan(void);
 
 /*
- * Bytes, cut anywhere, each piece in memory of its own and exact size; some pieces may be empty.
- * How many there are.
+ * Bytes, cut anywhere, each piece in memory of its own and exact size; some pieces may be
+ * empty. How many there are.
  */
 unsigned int frame_cut(const uint8_t *bytes, size_t len, unsigned int max,
 		       struct vtc_segment *segments);

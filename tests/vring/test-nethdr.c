@@ -302,7 +302,7 @@ struct racer {
 	atomic_int stop;
 };
 
-/* Either header is good for a packet of 100 bytes, but what csum_start is between is not. */
+/* csum_start goes out of the packet and back, gso_size to 0 and back. */
 static void *race(void *arg)
 {
 	struct racer *r = arg;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the far side cannot do: whatever comes out is put together again here and compared with
- * what went in, with checksums of the test's own.
+ * What the far side cannot do: whatever comes out is put together again here and compared
+ * with what went in, with checksums of the test's own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 
 #include "frame.h"
 #include "vring/csum.h"
+#include "vring/packet.h"
 #include "vtct.h"
 
 #define BIT(n) (1ull << (n))
@@ -586,6 +587,36 @@ START_TEST(cut_short)
 }
 END_TEST
 
+/* What follows would be good headers, but it is not the packet's. */
+START_TEST(parse_stays_within_the_length)
+{
+	const struct frame_plan plans[] = {
+		{ .version = 4, .vlans = 2, .ip_words = 10, .tcp_words = 10 },
+		{ .version = 4, .udp = true, .ip_words = 1 },
+		{ .version = 6,
+		  .route = true,
+		  .vlans = 1,
+		  .ip_words = 2,
+		  .tcp_words = 1 },
+		{ .version = 6, .route = true, .udp = true, .ip_words = 1 },
+	};
+
+	for (int i = 0; i < 4; i++) {
+		struct frame f = frame_make(&plans[i]);
+		struct vtc__packet packet;
+
+		for (size_t len = 0; len < f.head; len++)
+			ck_assert_errno(vtc__packet_parse(f.bytes, len, &packet),
+					-EPROTO);
+		ck_assert_errno(vtc__packet_parse(f.bytes, f.head, &packet), 0);
+		ck_assert_uint_eq(packet.l3, f.l3);
+		ck_assert_uint_eq(packet.l4, f.l4);
+		ck_assert_uint_eq(packet.head, f.head);
+		frame_free(&f);
+	}
+}
+END_TEST
+
 START_TEST(headers_beyond_private_memory)
 {
 	struct frame_plan plan = {
@@ -727,9 +758,9 @@ int main(void)
 		cut_with_csum_left_to_the_far_side, cut_flags, cut_sizes,
 		cut_too_long_for_ip, cut_random, pass_what_the_far_side_can,
 		lie_about_the_type, lie_about_the_checksum, cut_short,
-		headers_beyond_private_memory, data_valid_only_to_a_driver_that_asked,
-		room_too_small_can_be_asked_again, only_the_snapshot_counts,
-		bad_parameters, NULL);
+		parse_stays_within_the_length, headers_beyond_private_memory,
+		data_valid_only_to_a_driver_that_asked, room_too_small_can_be_asked_again,
+		only_the_snapshot_counts, bad_parameters, NULL);
 	TCase *loops = tcase_create("rules");
 
 	tcase_add_loop_test(loops, cut_without_the_feature, 0, BITS);

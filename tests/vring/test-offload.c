@@ -605,9 +605,15 @@ START_TEST(parse_stays_within_the_length)
 		struct frame f = frame_make(&plans[i]);
 		struct vtc__packet packet;
 
-		for (size_t len = 0; len < f.head; len++)
+		for (size_t len = 0; len < f.head; len++) {
+			uint8_t *exact = malloc(len + !len);
+
+			memcpy(exact, f.bytes, len);
 			ck_assert_errno(vtc__packet_parse(f.bytes, len, &packet),
 					-EPROTO);
+			ck_assert_errno(vtc__packet_parse(exact, len, &packet), -EPROTO);
+			free(exact);
+		}
 		ck_assert_errno(vtc__packet_parse(f.bytes, f.head, &packet), 0);
 		ck_assert_uint_eq(packet.l3, f.l3);
 		ck_assert_uint_eq(packet.l4, f.l4);

@@ -2,8 +2,9 @@
 /*
  * cc vring-echo.c $(pkg-config --cflags --libs vtc)
  *
- * A process sends frames to its child, which swaps their addresses where they lie and gives
- * them back. Both sleep when there is nothing to do. Copies and wake-ups are counted.
+ * A process sends frames to its child, which swaps their addresses where they lie and
+ * gives them back. Both sleep when there is nothing to do. Copies and wake-ups are
+ * counted.
  */
 #include <poll.h>
 #include <signal.h>
@@ -177,7 +178,7 @@ static int measure(struct vtc_channel *channel, pid_t pid, struct count *count,
 	       (long long)frames, took);
 	printf("%.2f million packets per second, ", (double)frames / took / 1e6);
 	printf("%.0f copies per packet\n", (double)count->copies / (double)frames);
-	usleep(10000); /* the child has given everything back, but goes to sleep only now */
+	usleep(10000); /* the child goes to sleep only now */
 	count->wake_ups = 0;
 	cpu = cpu_of(pid);
 	count->wake_ups += sleep_until_rung(channel, 1000) != 0;

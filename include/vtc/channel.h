@@ -21,23 +21,24 @@ extern "C" {
  * @defgroup channel Channels
  * @brief Two programs, one memory, no copy.
  *
- * One program creates a channel and is the driver side of its rings; it passes the channel's
- * file descriptors to another one (by fork, or SCM_RIGHTS), which opens it and is the
- * device side. The memory is a memfd that is sealed against shrinking and growing; it holds the
- * rings and a pool of buffers of equal size. Guest addresses are offsets in it. Doorbells
- * are eventfds: each side has one for each ring, which it hears and the other side rings.
+ * One program creates a channel and is the driver side of its rings; it passes the
+ * channel's file descriptors to another one (by fork, or SCM_RIGHTS), which opens it
+ * and is the device side. The memory is a memfd that is sealed against shrinking and
+ * growing; it holds the rings and a pool of buffers of equal size. Guest addresses are
+ * offsets in it. Doorbells are eventfds: each side has one for each ring, which it
+ * hears and the other side rings.
  *
- * The device side need not trust the driver side, nor the other way round: what each reads from
- * the shared memory is checked as with any vring, and what the memory says of itself is
- * read once, when it is opened. No notification is sent or heard in a way that could block,
- * unless the other side makes its doorbell blocking (fcntl(2)) and fills it in the instant
- * between a look and a ring.
+ * The device side need not trust the driver side, nor the other way round: what each
+ * reads from the shared memory is checked as with any vring, and what the memory says
+ * of itself is read once, when it is opened. No notification is sent or heard in a way
+ * that could block, unless the other side makes its doorbell blocking (fcntl(2)) and
+ * fills it in the instant between a look and a ring.
  *
- * **Shared pool.** Programs that trust each other can pass a packet on without a copy: a channel
- * that is created with vtc_channel_opts.pool has the buffers of another one, too, at the
- * same guest addresses. What was pulled from the one is added to the other by
- * vtc_channel_get_guest_addr(). Whoever opens the new channel can write to all of the other
- * one's memory.
+ * **Shared pool.** Programs that trust each other can pass a packet on without a copy:
+ * a channel that is created with vtc_channel_opts.pool has the buffers of another one,
+ * too, at the same guest addresses. What was pulled from the one is added to the other
+ * by vtc_channel_get_guest_addr(). Whoever opens the new channel can write to all of
+ * the other one's memory.
  * @{
  */
 
@@ -47,7 +48,7 @@ struct vtc_channel;
 /** Most rings of a channel. */
 #define VTC_CHANNEL_RINGS_MAX 64
 
-/** Most other channels whose buffers a channel has; vtc_channel_opts.pool hands on its own. */
+/** Most other channels whose buffers a channel has; a pool hands on its own pools. */
 #define VTC_CHANNEL_POOLS_MAX 8
 
 /** Options of vtc_channel_create(). Zero in a field means its default. */
@@ -57,7 +58,7 @@ struct vtc_channel_opts {
 	uint32_t rings;	      /**< How many vrings, up to #VTC_CHANNEL_RINGS_MAX; 0: 2. */
 	uint32_t ring_size;   /**< Descriptors of each; 0: 256. */
 	uint64_t features[2]; /**< VTC_VRING_F_ bits; none: split, no event index. */
-	/** How many buffers; 0: rings times ring_size, but none if there is a @ref pool. */
+	/** How many buffers; 0: rings times ring_size, or none with a @ref pool. */
 	uint32_t buffers;
 	uint32_t buffer_size; /**< Size of each in bytes, a multiple of 64; 0: 2048. */
 	struct vtc_channel *pool; /**< Have this channel's buffers, too; NULL: none. */
@@ -94,8 +95,8 @@ VTC_API int vtc_channel_create(struct vtc_ctx *ctx, const struct vtc_channel_opt
 /**
  * @brief Open a channel that another program created, as its device side.
  * @param[in] ctx the context
- * @param[in] fds the descriptors, in the order of vtc_channel_get_fds(); not kept: the caller
- *            closes them
+ * @param[in] fds the descriptors, in the order of vtc_channel_get_fds(); not kept: the
+ *            caller closes them
  * @param[in] count how many
  * @param[out] ret_channel the channel; vtc_channel_close() ends it
  * @retval 0 opened
@@ -123,11 +124,12 @@ VTC_API void vtc_channel_close(struct vtc_channel *channel);
 /**
  * @brief The file descriptors to pass to the other program.
  *
- * First the memory, then for each ring the doorbell that the driver side hears and the one
- * that the device side hears, then the memory of each pool.
+ * First the memory, then for each ring the doorbell that the driver side hears and the
+ * one that the device side hears, then the memory of each pool.
  *
  * @param[in] channel the channel
- * @param[out] fds the descriptors, lent: the channel closes them; may be NULL if @p max is 0
+ * @param[out] fds the descriptors, lent: the channel closes them; may be NULL if @p max
+ *             is 0
  * @param[in] max room in @p fds
  * @return how many there are, also if that is more than @p max
  * @retval -EINVAL @p channel is NULL, or @p fds is
@@ -165,7 +167,7 @@ VTC_API int vtc_channel_get_buffer(const struct vtc_channel *channel, unsigned i
 				   struct vtc_segment *ret_segment);
 
 /**
- * @brief The guest address of memory in a buffer, such as that of a chain that was pulled.
+ * @brief The guest address of memory in a buffer, such as that of a pulled chain.
  *
  * It is the same in each channel that has @p channel as its pool.
  *
@@ -175,7 +177,8 @@ VTC_API int vtc_channel_get_buffer(const struct vtc_channel *channel, unsigned i
  * @param[out] ret_guest_addr the guest address
  * @retval 0 got
  * @retval -EINVAL a parameter is NULL, or @p len is 0
- * @retval -ERANGE it is not all in the buffers of the channel, or in those of one of its pools
+ * @retval -ERANGE it is not all in the buffers of the channel, or in those of one of
+ *         its pools
  * @thread{any}
  * @since 0.2
  */
@@ -195,7 +198,7 @@ VTC_API int vtc_channel_get_guest_addr(const struct vtc_channel *channel,
 VTC_API int vtc_channel_get_fd(const struct vtc_channel *channel, unsigned int ring);
 
 /**
- * @brief Ring the other side's doorbell, when vtc_vring_flush() or vtc_vring_kick() said so.
+ * @brief Ring the other side's doorbell, as vtc_vring_flush() or vtc_vring_kick() said.
  * @param[in] channel the channel
  * @param[in] ring number of the ring, from 0
  * @retval 0 done

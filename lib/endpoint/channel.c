@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Channels: a memfd with rings and buffers, and a pair of doorbells for each ring. The side
- * that creates is the driver of all rings, the side that opens the device.
+ * Channels: a memfd with rings and buffers, and a pair of doorbells for each ring. The
+ * side that creates is the driver of all rings, the side that opens the device.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@
 #define MFD_NOEXEC_SEAL 8u
 #endif
 
-/* Our own memory, or a pool's buffers; the same addresses in each channel that has them. */
+/* Our own memory, or a pool's buffers: at the same addresses in each channel. */
 struct memory {
 	struct vtc__pool at;
 	uint8_t *base;
@@ -368,7 +368,7 @@ static int copy_fds(struct vtc_channel *c, const int *fds)
 	return err;
 }
 
-/* What the memory map or a ring refused is not the caller's mistake but the other side's. */
+/* What the memory map or a ring refuses is the other side's mistake, not the caller's. */
 static int blame(struct vtc_ctx *ctx, int err)
 {
 	switch (err) {
@@ -380,7 +380,8 @@ static int blame(struct vtc_ctx *ctx, int err)
 			      "its rings, memory or pools do not fit together");
 	case -EACCES:
 	case -EPERM:
-		return refuse(ctx, -EPERM, "the memory is not sealed, or cannot be written");
+		return refuse(ctx, -EPERM,
+			      "the memory is not sealed, or cannot be written");
 	default:
 		return err;
 	}

@@ -19,8 +19,9 @@ int vtc__doorbell_new(void)
 }
 
 /*
- * An eventfd has no file type, and of such descriptors it alone takes eight zero bytes, which
- * change nothing. Adding zero does not block either, unless the kernel itself overflowed it.
+ * An eventfd has no file type, and of such descriptors it alone takes eight zero bytes,
+ * which change nothing. Adding zero does not block either, unless the kernel itself
+ * overflowed it.
  */
 int vtc__doorbell_check(int fd)
 {

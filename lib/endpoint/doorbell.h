@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Doorbells: eventfds that two programs share. Whoever has one can fill it, empty it and make
- * it blocking for all, so nothing here relies on O_NONBLOCK alone.
+ * Doorbells: eventfds that two programs share. Whoever has one can fill it, empty it
+ * and make it blocking for all, so nothing here relies on O_NONBLOCK alone.
  */
 #ifndef VTC__DOORBELL_H
 #define VTC__DOORBELL_H

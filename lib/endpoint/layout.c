@@ -42,7 +42,7 @@ static uint32_t table_len(const struct vtc__layout *l)
 	return l->ring_size < TABLE_LEN ? l->ring_size : TABLE_LEN;
 }
 
-/* Indirect tables are the driver side's own affair, so only that knows that they are here. */
+/* Indirect tables are the driver side's own affair: nothing tells the other of them. */
 static uint64_t table_offset(const struct vtc__layout *l)
 {
 	return round_up(l->device_offset + device_len(l), LINE);

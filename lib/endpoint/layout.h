@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the memory of a channel says of itself: its first bytes, as they are in the file. The
- * creator writes them once; the opener reads them once and looks at its own copy only.
+ * What the memory of a channel says of itself: its first bytes, as they are in the
+ * file. The creator writes them once; the opener reads them once and looks at its own
+ * copy only.
  */
 #ifndef VTC__LAYOUT_H
 #define VTC__LAYOUT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Channels between real processes: packets both ways, sleep and doorbells, a pool passed on, and
- * every lie that a creator or an opener could tell.
+ * Channels between real processes: packets both ways, sleep and doorbells, a pool
+ * passed on, and every lie that a creator or an opener could tell.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -260,7 +260,7 @@ START_TEST(options)
 }
 END_TEST
 
-/* A chain goes through each ring once, whatever the sizes; with a table if there is one. */
+/* A chain goes through each ring once, whatever the sizes. */
 static void try_ring(struct vtc_channel *other, unsigned int ring)
 {
 	struct vtc_vring *driver = vtc_channel_get_vring(channel, ring);
@@ -287,14 +287,14 @@ static void try_ring(struct vtc_channel *other, unsigned int ring)
 
 START_TEST(sizes)
 {
-	static const uint32_t sizes[] = { 1, 2, 4, 256, 32768 };
+	static const uint32_t ring_sizes[] = { 1, 2, 4, 256, 32768 };
 	static const uint32_t rings[] = { 1, 2, VTC_CHANNEL_RINGS_MAX };
 	struct vtc_channel *other;
 
 	begin();
 	for (unsigned int i = 0; i < 3 * 5 * 8; i++) {
 		opts.rings = rings[i % 3];
-		opts.ring_size = sizes[i / 3 % 5];
+		opts.ring_size = ring_sizes[i / 3 % 5];
 		opts.features[0] =
 			(uint64_t)(i / 15) << VTC_VRING_F_INDIRECT & 3ull << 28;
 		if (i / 15 & 4) {
@@ -931,7 +931,7 @@ static uint8_t *buffer(uint32_t id, uint64_t *addr)
 	return segment.base;
 }
 
-/* Ring 0 carries buffers 0 to 255, ring 1 the others. Never more than there are to come. */
+/* Ring 0 carries buffers 0 to 255, ring 1 the others. */
 static void refill(unsigned int ring, uint32_t id, uint32_t *added)
 {
 	struct vtc_buffer b = { .len = PACKET_LEN };

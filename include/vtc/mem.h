@@ -19,19 +19,19 @@ extern "C" {
  * @defgroup mem Memory map
  * @brief Regions of shared memory, and a translation that proves its range.
  *
- * A vring names its buffers by *guest addresses*: numbers that mean a place in memory to both
- * sides. A memory map holds the regions that exist and turns (guest address, length,
- * permission) into one or more *segments* of this process. There is no function that turns an
- * address without a length into a pointer.
+ * A vring names its buffers by *guest addresses*: numbers that mean a place in memory to
+ * both sides. A memory map holds the regions that exist and turns (guest address, length,
+ * permission) into one or more *segments* of this process. There is no function that
+ * turns an address without a length into a pointer.
  *
- * **Memory of a peer can vanish.** Whoever can shorten a file that is mapped here can make an
- * access end with SIGBUS. So a region by file descriptor is taken only if the file is sealed
- * against shrinking (memfd_create(2) with F_SEAL_SHRINK), is huge-page memory, or the caller
- * says that the peer is trusted (#VTC_MEM_F_TRUSTED).
+ * **Memory of a peer can vanish.** Whoever can shorten a file that is mapped here can
+ * make an access end with SIGBUS. So a region by file descriptor is taken only if the
+ * file is sealed against shrinking (memfd_create(2) with F_SEAL_SHRINK), is huge-page
+ * memory, or the caller says that the peer is trusted (#VTC_MEM_F_TRUSTED).
  *
- * **Changes under way.** A map may be changed while vrings on other threads use it. Each vring
- * sees the change at its next pull, add or reap. A region that is removed stays mapped
- * until no vring can still use it; vtc_mem_remove() tells when.
+ * **Changes under way.** A map may be changed while vrings on other threads use it. Each
+ * vring sees the change at its next pull, add or reap. A region that is removed stays
+ * mapped until no vring can still use it; vtc_mem_remove() tells when.
  *
  * **Threads.** Functions that change a map: one thread at a time, thread of the context.
  * vtc_mem_translate(): any thread that may also use a vring on this map.
@@ -116,10 +116,11 @@ VTC_API int vtc_mem_add(struct vtc_mem *mem, const struct vtc_mem_region *region
  * @brief Remove a region, as soon as nobody uses it.
  *
  * From now on nothing new is translated into it. It is unmapped when no vring on this map
- * has a chain in flight that was pulled before, and each that has chains of any kind (pulled,
- * pushed but not flushed, added but not kicked) has looked at the map since. A vring that has
- * none is never waited for. A broken vring keeps its chains until vtc_vring_reset() or
- * vtc_vring_free(). Segments from vtc_mem_translate() are the caller's own business.
+ * has a chain in flight that was pulled before, and each that has chains of any kind
+ * (pulled, pushed but not flushed, added but not kicked) has looked at the map since. A
+ * vring that has none is never waited for. A broken vring keeps its chains until
+ * vtc_vring_reset() or vtc_vring_free(). Segments from vtc_mem_translate() are the
+ * caller's own business.
  *
  * @param[in] mem the map
  * @param[in] guest_addr guest address of the region's first byte
@@ -138,8 +139,8 @@ VTC_API int vtc_mem_remove(struct vtc_mem *mem, uint64_t guest_addr, uint64_t si
 /**
  * @brief Translate a range.
  *
- * More than one segment comes back only where regions adjoin in guest addresses but not in
- * memory; regions that adjoin in both are one.
+ * More than one segment comes back only where regions adjoin in guest addresses but not
+ * in memory; regions that adjoin in both are one.
  *
  * @param[in] mem the map
  * @param[in] guest_addr guest address of the first byte
@@ -149,8 +150,8 @@ VTC_API int vtc_mem_remove(struct vtc_mem *mem, uint64_t guest_addr, uint64_t si
  * @param[in] max room in @p segments
  * @return how many pieces there are
  * @retval -EINVAL @p mem or @p segments is NULL, @p len is 0, or @p perm unknown
- * @retval -EFAULT some byte of the range is in no region, the range wraps, or a region does
- *         not allow @p perm
+ * @retval -EFAULT some byte of the range is in no region, the range wraps, or a region
+ *         does not allow @p perm
  * @retval -ENOSPC there are more than @p max pieces
  * @thread{queue}
  * @since 0.2
@@ -163,8 +164,9 @@ VTC_API int vtc_mem_translate(const struct vtc_mem *mem, uint64_t guest_addr,
  * @brief Keep a record of the pages that the device side writes (for migration).
  *
  * Bit n of the map of bits, counted from bit 0 of byte 0, stands for the guest addresses
- * n * 4096 to n * 4096 + 4095, as in the vhost-user protocol (VHOST_USER_SET_LOG_BASE). Bits
- * are set atomically when written buffers are pushed and when a used ring is published.
+ * n * 4096 to n * 4096 + 4095, as in the vhost-user protocol (VHOST_USER_SET_LOG_BASE).
+ * Bits are set atomically when written buffers are pushed and when a used ring is
+ * published.
  *
  * @param[in] mem the map
  * @param[in] bits the bits, borrowed until each vring has made a call after the one that

@@ -20,9 +20,10 @@ extern "C" {
  * @defgroup vring Vrings
  * @brief needs_poll, pull, push: buffers change hands without being copied.
  *
- * A vring is a virtqueue as in the VIRTIO specification, split (section 2.7) or packed (2.8).
- * One side, the *driver*, adds chains of buffers; the other, the *device*, pulls them, reads
- * what is readable and writes what is writable where it lies, and pushes them back.
+ * A vring is a virtqueue as in the VIRTIO specification, split (section 2.7) or packed
+ * (2.8). One side, the *driver*, adds chains of buffers; the other, the *device*, pulls
+ * them, reads what is readable and writes what is writable where it lies, and pushes them
+ * back.
  *
  * The device side in a loop:
  *
@@ -40,15 +41,16 @@ extern "C" {
  * the same vtc_vring_needs_poll().
  *
  * **A bad peer breaks its own ring, never the process.** Each descriptor is copied into
- * private memory first, and only that copy is checked and used. Every index, length, address and chain is
- * checked, every loop is bounded. When the peer breaks a rule, the ring is *broken*: this and
- * every further call returns -EPROTO, nothing more is read from or written to the ring, and
- * vtc_vring_get_error() tells the reason. Other rings go on.
+ * private memory first, and only that copy is checked and used. Every index, length,
+ * address and chain is checked, every loop is bounded. When the peer breaks a rule, the
+ * ring is *broken*: this and every further call returns -EPROTO, nothing more is read
+ * from or written to the ring, and vtc_vring_get_error() tells the reason. Other rings go
+ * on.
  *
- * **Threads.** A vring belongs to one thread at a time ("thread: queue"); different vrings may
- * be used on different threads, also on the same memory map. No function here allocates, locks
- * or makes a system call, but for those that make, end, save or reset a vring.
- * @{
+ * **Threads.** A vring belongs to one thread at a time ("thread: queue"); different
+ * vrings may be used on different threads, also on the same memory map. No function here
+ * allocates, locks or makes a system call, but for those that make, end, save or reset a
+ * vring. @{
  */
 
 /** Which side of the ring this is. */
@@ -58,8 +60,8 @@ enum vtc_vring_role {
 };
 
 /** @name Feature bits that concern a ring
- *  Bit n stands in word n / 64 of vtc_vring_opts.features, at position n % 64. Other bits are
- *  ignored. VIRTIO 1.x is always assumed (VIRTIO_F_VERSION_1).
+ *  Bit n stands in word n / 64 of vtc_vring_opts.features, at position n % 64. Other bits
+ *  are ignored. VIRTIO 1.x is always assumed (VIRTIO_F_VERSION_1).
  *  @{ */
 #define VTC_VRING_F_INDIRECT   28 /**< VIRTIO_F_INDIRECT_DESC */
 #define VTC_VRING_F_EVENT_IDX  29 /**< VIRTIO_F_EVENT_IDX */
@@ -83,9 +85,9 @@ struct vtc_vring_state {
 /**
  * Options of vtc_vring_new().
  *
- * The driver side uses indirect tables only if it is told where to put them: @ref size tables
- * of @ref indirect_len descriptors (2 to @ref size) of 16 bytes each, at @ref indirect_addr.
- * Chains of more buffers than that, and chains of one, go without.
+ * The driver side uses indirect tables only if it is told where to put them: @ref size
+ * tables of @ref indirect_len descriptors (2 to @ref size) of 16 bytes each, at @ref
+ * indirect_addr. Chains of more buffers than that, and chains of one, go without.
  */
 struct vtc_vring_opts {
 	uint32_t sz;	      /**< sizeof(struct vtc_vring_opts). */
@@ -147,20 +149,20 @@ struct vtc_vring;
 /**
  * @brief Make a vring on memory that exists.
  *
- * The driver side of a new ring sets the ring's memory to zero. The device side reads nothing
- * yet.
+ * The driver side of a new ring sets the ring's memory to zero. The device side reads
+ * nothing yet.
  *
  * @param[in] ctx the context, for error records
  * @param[in] mem the memory map; held until vtc_vring_free()
  * @param[in] opts options
  * @param[out] ret_vring the vring
  * @retval 0 made
- * @retval -EINVAL a parameter is NULL, a field is out of range, a split size is no power of
- *         two, an address is not aligned (VIRTIO 2.7 and 2.8: 16, 2, 4 and 16, 4, 4 bytes),
- *         or the state is impossible
+ * @retval -EINVAL a parameter is NULL, a field is out of range, a split size is no power
+ *         of two, an address is not aligned (VIRTIO 2.7 and 2.8: 16, 2, 4 and 16, 4, 4
+ *         bytes), or the state is impossible
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
- * @retval -EFAULT a part of the ring is not in one piece of the memory map, is not aligned in
- *         memory, or the map does not allow what this side must do there
+ * @retval -EFAULT a part of the ring is not in one piece of the memory map, is not
+ *         aligned in memory, or the map does not allow what this side must do there
  * @retval -EOPNOTSUPP the state has chains in flight on a packed ring without
  *         #VTC_VRING_F_IN_ORDER; see vtc_vring_resubmit()
  * @retval -ENOMEM memory is out
@@ -182,10 +184,10 @@ VTC_API void vtc_vring_free(struct vtc_vring *vring);
 /**
  * @brief Is there nothing to do, so that the caller must wait?
  *
- * If there is something to pull (device side) or to reap (driver side), nothing else happens.
- * Otherwise the other side is asked to notify, and then this side looks again; so what
- * comes in between is not missed. vtc_vring_pull() and vtc_vring_reap() take the request
- * back when they find something.
+ * If there is something to pull (device side) or to reap (driver side), nothing else
+ * happens. Otherwise the other side is asked to notify, and then this side looks again;
+ * so what comes in between is not missed. vtc_vring_pull() and vtc_vring_reap() take the
+ * request back when they find something.
  *
  * @param[in] vring the vring
  * @retval 0 no: there is something to do
@@ -200,7 +202,8 @@ VTC_API int vtc_vring_needs_poll(struct vtc_vring *vring);
 /**
  * @brief Take chains that the driver added; device side.
  *
- * Takes as many whole chains as there are, up to @p max and as far as the segments suffice.
+ * Takes as many whole chains as there are, up to @p max and as far as the segments
+ * suffice.
  *
  * @param[in] vring the vring
  * @param[out] chains the chains
@@ -240,8 +243,9 @@ VTC_API int vtc_vring_unpull(struct vtc_vring *vring, unsigned int count);
  * @param[in] done the chains and how much was written to each
  * @param[in] count how many
  * @retval 0 noted
- * @retval -EINVAL a parameter is NULL, an id is not in flight, a length is above the chain's
- *         writable bytes, or the order is wrong; the entries before the bad one are noted
+ * @retval -EINVAL a parameter is NULL, an id is not in flight, a length is above the
+ *         chain's writable bytes, or the order is wrong; the entries before the bad one
+ *         are noted
  * @retval -EPROTO the ring is broken
  * @thread{queue}
  * @since 0.2
@@ -323,8 +327,8 @@ VTC_API int vtc_vring_get_state(const struct vtc_vring *vring,
 /**
  * @brief The chains that were pulled and not flushed, oldest first; device side.
  *
- * For a successor that has to do them again (vhost-user in-flight record): give it the ids
- * with vtc_vring_resubmit().
+ * For a successor that has to do them again (vhost-user in-flight record): give it the
+ * ids with vtc_vring_resubmit().
  *
  * @param[in] vring the vring
  * @param[out] ids the chains' ids
@@ -344,15 +348,15 @@ VTC_API int vtc_vring_get_in_flight(const struct vtc_vring *vring, uint32_t *ids
  *
  * A packed ring keeps no list of what is available: a descriptor that was pulled may be
  * overwritten before its chain is pushed. So this works on packed rings only with
- * #VTC_VRING_F_IN_ORDER, and otherwise all chains in flight must be pushed (or given back with
- * vtc_vring_unpull()) before the state is taken.
+ * #VTC_VRING_F_IN_ORDER, and otherwise all chains in flight must be pushed (or given back
+ * with vtc_vring_unpull()) before the state is taken.
  *
  * @param[in] vring a new vring, whose state counts them as in flight
  * @param[in] ids what vtc_vring_get_in_flight() said
  * @param[in] count how many
  * @retval 0 noted
- * @retval -EINVAL a parameter is NULL, the number is not the state's, an id is out of range or
- *         there twice, or something was pulled already
+ * @retval -EINVAL a parameter is NULL, the number is not the state's, an id is out of
+ *         range or there twice, or something was pulled already
  * @retval -ENOMEM memory is out
  * @thread{queue}
  * @since 0.2
@@ -372,8 +376,8 @@ VTC_API const char *vtc_vring_get_error(const struct vtc_vring *vring);
 /**
  * @brief Begin anew, as after a reset of this queue (VIRTIO_F_RING_RESET).
  *
- * Forgets everything in flight and that the ring was broken. The driver side also sets the
- * ring's memory to zero, so both sides must have stopped.
+ * Forgets everything in flight and that the ring was broken. The driver side also sets
+ * the ring's memory to zero, so both sides must have stopped.
  *
  * @param[in] vring the vring
  * @retval 0 as new

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What both driver sides share: chains to add, and the FIFO of free heads or buffer ids. */
+/*
+ * What both driver sides share: chains to add, and the FIFO of free heads or buffer ids.
+ */
 #ifndef VTC__ADD_H
 #define VTC__ADD_H
 
@@ -68,8 +70,8 @@ VTC__ALWAYS struct vtc__owned *vtc__reap_check(struct vtc_vring *v, uint32_t id,
 }
 
 /*
- * In order: the oldest chain, which is done, because it or a younger one was said to be. Its
- * length was said only if it is that one; otherwise it was written in full.
+ * In order: the oldest chain, which is done, because it or a younger one was said to be.
+ * Its length was said only if it is that one; otherwise it was written in full.
  */
 VTC__ALWAYS uint16_t vtc__order_reap(struct vtc_vring *v, struct vtc_done *done)
 {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The general way to take a chain: any number of descriptors, indirect tables, buffers that
- * lie in several regions. Each rule has its own words.
+ * The general way to take a chain: any number of descriptors, indirect tables, buffers
+ * that lie in several regions. Each rule has its own words.
  */
 #include "chain.h"
 
-/* One 16-byte descriptor of an indirect table, which may lie anywhere, into private memory. */
+/*
+ * One 16-byte descriptor of an indirect table, which may lie anywhere, into private
+ * memory.
+ */
 static bool read_desc(const struct vtc_vring *v, uint64_t addr, struct vtc__desc *ret)
 {
 	uint8_t raw[sizeof(*ret)];
@@ -43,8 +46,8 @@ static bool fetch_desc(const struct vtc_vring *v, uint64_t addr, struct vtc__des
 }
 
 /*
- * An address that this table does not allow. A new table may have come since the call began,
- * and the chain with it: that is no fault, the walk is done again.
+ * An address that this table does not allow. A new table may have come since the call
+ * began, and the chain with it: that is no fault, the walk is done again.
  */
 static int fault(struct vtc__walk *w, const char *reason)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A chain that the device side takes from a ring: the fast way for one descriptor within the
- * span of the last one, and the general one.
+ * A chain that the device side takes from a ring: the fast way for one descriptor within
+ * the span of the last one, and the general one.
  */
 #ifndef VTC__CHAIN_H
 #define VTC__CHAIN_H
@@ -21,8 +21,8 @@ struct vtc__walk {
 };
 
 /*
- * Add a descriptor's buffer, or all of an indirect table. 0, -EPROTO (the ring is broken now),
- * -ENOSPC, or -ESTALE (the memory map has changed meanwhile).
+ * Add a descriptor's buffer, or all of an indirect table. 0, -EPROTO (the ring is broken
+ * now), -ENOSPC, or -ESTALE (the memory map has changed meanwhile).
  */
 int vtc__walk_buffer(struct vtc__walk *w, uint64_t addr, uint32_t len, bool write);
 int vtc__walk_table(struct vtc__walk *w, uint64_t addr, uint32_t len);
@@ -31,8 +31,8 @@ int vtc__walk_table(struct vtc__walk *w, uint64_t addr, uint32_t len);
 bool vtc__walk_again(struct vtc_vring *v, int *err);
 
 /*
- * A chain was taken: note it as the one with this sequence number. Loops keep the number in a
- * register, and vtc_vring.seq follows at their end.
+ * A chain was taken: note it as the one with this sequence number. Loops keep the number
+ * in a register, and vtc_vring.seq follows at their end.
  */
 VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint32_t seq,
 				 const struct vtc_chain *chain, uint32_t slots)
@@ -43,9 +43,9 @@ VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint32_t seq,
 }
 
 /*
- * Where a buffer is, if it is in one span and may be accessed so; else NULL. In a map of one
- * span the last one is the likely one. In a map of many, guessing wrong would cost more than
- * the search.
+ * Where a buffer is, if it is in one span and may be accessed so; else NULL. In a map of
+ * one span the last one is the likely one. In a map of many, guessing wrong would cost
+ * more than the search.
  */
 VTC__ALWAYS uint8_t *vtc__locate(const struct vtc_vring *v, uint64_t addr, uint32_t len,
 				 unsigned int write, bool many)

@@ -41,7 +41,9 @@ uint16_t vtc__csum_segments(const struct vtc_segment *segments, unsigned int cou
 			vtc__csum_bytes((const uint8_t *)segments[i].base + skip, len);
 
 		/* At an odd place all bytes are in the other half of their word. */
-		sum += odd ? (uint16_t)(part << 8 | part >> 8) : part;
+		if (odd)
+			part = (uint16_t)(part << 8 | part >> 8);
+		sum += part;
 		odd ^= (int)(len & 1);
 	}
 	return vtc__csum_fold(sum);

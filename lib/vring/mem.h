@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What vrings see of a memory map: immutable tables, and how a vring says which of them it
- * still uses.
+ * What vrings see of a memory map: immutable tables, and how a vring says which of them
+ * it still uses.
  *
  * A change of the map never touches a table that is out. It makes a new one, publishes it
  * and raises the epoch; the old one lies aside until nobody can use it. Each vring has a
  * reader with a pin: 0 while the vring holds nothing of the map, else the epoch of the
- * oldest table it may hold pointers from. Writer and reader meet as in Dekker's algorithm:
+ * oldest table it may hold pointers from. Writer and reader meet as in Dekker's
+ * algorithm:
  *
  *	reader: pin = my epoch;  then look at the map's epoch
  *	writer: raise the epoch; then look at the pins
@@ -17,8 +18,8 @@
  * old only makes the writer wait; but it is a release store, and the writer's look an
  * acquire, so all use of the old table happens before it goes.
  *
- * A reader pays the ordered store only when it goes from 0 to pinned: a device side once per
- * burst that finds it idle.
+ * A reader pays the ordered store only when it goes from 0 to pinned: a device side once
+ * per burst that finds it idle.
  */
 #ifndef VTC__MEM_H
 #define VTC__MEM_H
@@ -53,8 +54,8 @@ struct vtc__map {
 	/* Of the last span that begins at or before a bucket's first address. */
 	uint16_t bucket[VTC__MAP_BUCKETS];
 	/*
-	 * The address before each span; behind the last as many that no address is behind as
-	 * the steps go far.
+	 * The address before each span; behind the last as many that no address is behind
+	 * as the steps go far.
 	 */
 	uint64_t before[2 * VTC_MEM_REGIONS_MAX + 2];
 	struct vtc__span span[];
@@ -87,8 +88,9 @@ void vtc__mem_detach(struct vtc_mem *mem, struct vtc__reader *reader);
 void vtc__map_log(const struct vtc__map *map, uint64_t addr, uint64_t len);
 
 /*
- * The span that would hold an address, if any does. There is no branch here that depends on
- * the address, but for one out of all bounds: the steps are those of the fullest bucket.
+ * The span that would hold an address, if any does. There is no branch here that depends
+ * on the address, but for one out of all bounds: the steps are those of the fullest
+ * bucket.
  */
 static inline const struct vtc__span *vtc__map_near(const struct vtc__map *map,
 						    uint64_t addr)

@@ -19,10 +19,10 @@ VTC__ALWAYS bool is_available(unsigned int flags, uint32_t wrap)
 }
 
 /*
- * Each chain's descriptors are kept in a private copy, for the dirty log: the ring's own may
- * be overwritten by used ones before the chain is pushed. The first is found by the id, the
- * others are nodes that the id field links, as it links the free ones: a chain takes the
- * first nodes of the free list as they are.
+ * Each chain's descriptors are kept in a private copy, for the dirty log: the ring's own
+ * may be overwritten by used ones before the chain is pushed. The first is found by the
+ * id, the others are nodes that the id field links, as it links the free ones: a chain
+ * takes the first nodes of the free list as they are.
  */
 VTC__ALWAYS uint64_t link_to(uint64_t word, uint32_t node)
 {
@@ -153,8 +153,8 @@ VTC__ALWAYS unsigned int easy_room(const struct vtc_vring *v, unsigned int max,
 }
 
 /*
- * Takes chains of one descriptor as long as they are easy. The first that is not is left to
- * take(), which reads it again and trusts nothing that was seen here.
+ * Takes chains of one descriptor as long as they are easy. The first that is not is left
+ * to take(), which reads it again and trusts nothing that was seen here.
  */
 VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains,
 				   struct vtc_segment *segments, unsigned int count,
@@ -331,7 +331,10 @@ static VTC__COLD void log_used(const struct vtc_vring *v)
 			       DESC_SIZE);
 }
 
-/* The driver stops at the first descriptor that is not used, so the first is written last. */
+/*
+ * The driver stops at the first descriptor that is not used, so the first is written
+ * last.
+ */
 static int flush(struct vtc_vring *v)
 {
 	const struct vtc__used_slot *used = v->used_ring;

@@ -276,8 +276,8 @@ static int push_generic(struct vtc_vring *v, const struct vtc_done *done,
 }
 
 /*
- * In order, one used element may stand for many chains, if all but the last were written in
- * full: it names the last, and its place is that of the first.
+ * In order, one used element may stand for many chains, if all but the last were written
+ * in full: it names the last, and its place is that of the first.
  */
 static int push_in_order(struct vtc_vring *v, const struct vtc_done *done,
 			 unsigned int count)

@@ -30,7 +30,10 @@ int vtc_vring_get_state(const struct vtc_vring *vring, struct vtc_vring_state *r
 	return 0;
 }
 
-/* ---- The chains in flight, oldest first: a heap whose top is the youngest of those kept ---- */
+/*
+ * ---- The chains in flight, oldest first: a heap whose top is the youngest of those kept
+ * ----
+ */
 
 struct heap {
 	const struct vtc_vring *v;

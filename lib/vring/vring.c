@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A vring's life and state, and the way from the public functions into the four hot files. */
+/*
+ * A vring's life and state, and the way from the public functions into the four hot
+ * files.
+ */
 #include "vring.h"
 
 #include <stdlib.h>
@@ -77,7 +80,9 @@ static void clear_ring(struct vtc_vring *v)
 
 	memset(v->desc, 0, size * DESC_SIZE);
 	memset(v->driver, 0, v->packed ? 4 : 4 + size * 2 + event);
-	/* The device's part may be read-only here; a device that begins anew clears it. */
+	/*
+	 * The device's part may be read-only here; a device that begins anew clears it.
+	 */
 	if (vtc__map_range(v->map, v->opts.device_addr, 1, VTC_MEM_WRITE))
 		memset(v->device, 0, v->packed ? 4 : 4 + size * 8 + event);
 }

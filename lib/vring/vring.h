@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A vring from the inside, and what the four hot files share. Words of shared memory are read
- * and written through the helpers here only: each once, whole, and in little endian.
+ * A vring from the inside, and what the four hot files share. Words of shared memory are
+ * read and written through the helpers here only: each once, whole, and in little endian.
  */
 #ifndef VTC__VRING_H
 #define VTC__VRING_H
@@ -58,7 +58,9 @@ struct vtc__used_slot {
 	struct vtc__pos pos;
 };
 
-/* The device side's memory of a chain in flight, by head (split) or buffer id (packed). */
+/*
+ * The device side's memory of a chain in flight, by head (split) or buffer id (packed).
+ */
 struct vtc__flight {
 	uint32_t writable;
 	uint32_t seq;
@@ -100,8 +102,8 @@ struct vtc__ops {
 };
 
 /*
- * Positions are indices modulo 2^16 (split) or slots with a wrap counter (packed). "avail" is
- * where this side pulls or adds next, "used" where it publishes or reaps next.
+ * Positions are indices modulo 2^16 (split) or slots with a wrap counter (packed).
+ * "avail" is where this side pulls or adds next, "used" where it publishes or reaps next.
  */
 struct vtc_vring {
 	/* Read by every call, written hardly ever. */
@@ -143,8 +145,8 @@ struct vtc_vring {
 	bool pin_old; /* the pin is older than the map, because chains in flight are */
 	bool packed;
 	/*
-	 * In order. Device side: the last used element may still be taken over by the next
-	 * chain. Driver side: batch_id and batch_len are set.
+	 * In order. Device side: the last used element may still be taken over by the
+	 * next chain. Driver side: batch_id and batch_len are set.
 	 */
 	bool batch;
 	struct vtc__flight *flight;
@@ -172,8 +174,7 @@ struct vtc_vring {
 	uint32_t flights; /* length of flight[] */
 	uint16_t *again;  /* chains to pull before new ones */
 	uint32_t again_next, again_count, again_pulled;
-	uint32_t
-		expected; /* chains in flight that the state told of, not yet resubmitted */
+	uint32_t expected; /* in flight by the state, and not yet resubmitted */
 
 	struct vtc__reader reader __attribute__((aligned(64)));
 	struct vtc_vring_opts opts;
@@ -185,8 +186,8 @@ extern const struct vtc__ops vtc__packed_device, vtc__packed_device_in_order;
 extern const struct vtc__ops vtc__split_driver, vtc__packed_driver;
 
 /*
- * The same rings without fast paths, for tests that compare the two. Only before the first
- * pull.
+ * The same rings without fast paths, for tests that compare the two. Only before the
+ * first pull.
  */
 void vtc__vring_set_generic(struct vtc_vring *v);
 extern const struct vtc__ops vtc__split_device_generic, vtc__packed_device_generic;
@@ -223,7 +224,10 @@ VTC__ALWAYS void vtc__store64(void *p, uint64_t value, int order)
 	__atomic_store_n((uint64_t *)p, htole64(value), order);
 }
 
-/* ---- Descriptors: word is len, then flags and next (split) or id and flags (packed) ---- */
+/*
+ * ---- Descriptors: word is len, then flags and next (split) or id and flags (packed)
+ * ----
+ */
 
 VTC__ALWAYS uint32_t vtc__word_len(uint64_t word)
 {
@@ -262,8 +266,8 @@ VTC__ALWAYS bool vtc__need_event(uint16_t event, uint16_t now, uint16_t old)
 int vtc__vring_break(struct vtc_vring *v, const char *reason);
 
 /*
- * The map has changed: look up everything again. 0, or -EPROTO: the ring is not in it. The
- * second does so at the begin of a call.
+ * The map has changed: look up everything again. 0, or -EPROTO: the ring is not in it.
+ * The second does so at the begin of a call.
  */
 int vtc__vring_follow(struct vtc_vring *v);
 int vtc__vring_enter_anew(struct vtc_vring *v);
@@ -293,8 +297,8 @@ VTC__ALWAYS void vtc__vring_unpin(struct vtc_vring *v)
 }
 
 /*
- * End of it, device side. Chains in flight hold the map, and pushed ones hold the ring until
- * they are flushed.
+ * End of it, device side. Chains in flight hold the map, and pushed ones hold the ring
+ * until they are flushed.
  */
 VTC__ALWAYS void vtc__device_leave(struct vtc_vring *v)
 {
@@ -304,7 +308,10 @@ VTC__ALWAYS void vtc__device_leave(struct vtc_vring *v)
 		vtc__vring_raise(v);
 }
 
-/* Driver side: it hands out no pointers; what was added holds the ring until it is kicked. */
+/*
+ * Driver side: it hands out no pointers; what was added holds the ring until it is
+ * kicked.
+ */
 VTC__ALWAYS void vtc__driver_leave(struct vtc_vring *v)
 {
 	if (v->pending == 0)
@@ -347,8 +354,8 @@ VTC__ALWAYS void vtc__set_used_pos(struct vtc_vring *v, struct vtc__pos pos)
 }
 
 /*
- * Packed: ask the other side to notify when it is at this position, and whether it asked us,
- * now that we have come to this position by some steps.
+ * Packed: ask the other side to notify when it is at this position, and whether it asked
+ * us, now that we have come to this position by some steps.
  */
 void vtc__packed_arm(struct vtc_vring *v, uint8_t *event, struct vtc__pos pos);
 bool vtc__packed_wants(const struct vtc_vring *v, const uint8_t *event,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The memory map: what it takes, what it proves, and that a region leaves only when no vring
- * can still use it.
+ * The memory map: what it takes, what it proves, and that a region leaves only when no
+ * vring can still use it.
  */
 #include <fcntl.h>
 #include <stdint.h>

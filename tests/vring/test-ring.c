@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Our driver side against our device side, in every variant: each chain arrives once, with its
- * bytes, and comes back once, with its length; no notification is missed.
+ * Our driver side against our device side, in every variant: each chain arrives once,
+ * with its bytes, and comes back once, with its length; no notification is missed.
  */
 #include <stdint.h>
 #include <stdio.h>

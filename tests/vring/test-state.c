@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a vring remembers: options, positions, chains in flight, and going on elsewhere. */
+/*
+ * What a vring remembers: options, positions, chains in flight, and going on elsewhere.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

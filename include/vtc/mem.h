@@ -24,10 +24,11 @@ extern "C" {
  * permission) into one or more *segments* of this process. There is no function that
  * turns an address without a length into a pointer.
  *
- * **Memory of a peer can vanish.** Whoever can shorten a file that is mapped here can
- * make an access end with SIGBUS. So a region by file descriptor is taken only if the
- * file is sealed against shrinking (memfd_create(2) with F_SEAL_SHRINK), is huge-page
- * memory, or the caller says that the peer is trusted (#VTC_MEM_F_TRUSTED).
+ * **Memory of a peer can vanish.** Whoever can shorten a file that is mapped here can make
+ * an access end with SIGBUS; that is so for huge pages, too. So a region by file descriptor
+ * is taken only if the file is sealed against shrinking (memfd_create(2) with
+ * F_SEAL_SHRINK, also with MFD_HUGETLB), or the caller says that the peer is trusted
+ * (#VTC_MEM_F_TRUSTED), as it must for files of a hugetlbfs.
  *
  * **Changes under way.** A map may be changed while vrings on other threads use it. Each
  * vring sees the change at its next pull, add or reap. A region that is removed stays
@@ -101,8 +102,7 @@ VTC_API struct vtc_mem *vtc_mem_unref(struct vtc_mem *mem);
  * @retval -EINVAL a parameter is NULL, a field is out of range, or an address would wrap
  * @retval -E2BIG @p region is newer than this library and uses what it adds
  * @retval -EEXIST it overlaps a region that is there (or one that is still being removed)
- * @retval -EPERM the file is neither sealed against shrinking nor huge pages, and the
- *         region is not trusted
+ * @retval -EPERM the file is not sealed against shrinking and the region is not trusted
  * @retval -ENXIO the file ends before the region does
  * @retval -ENOSPC there are #VTC_MEM_REGIONS_MAX regions
  * @retval -ENOMEM memory is out

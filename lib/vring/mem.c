@@ -285,8 +285,7 @@ static int check_file(const struct vtc_mem_region *r, uint64_t *ret_page)
 	if (fstat(r->fd, &st) || fstatfs(r->fd, &fs))
 		return -errno;
 	huge = fs.f_type == HUGETLBFS_MAGIC;
-	if (!huge && !(r->flags & VTC_MEM_F_TRUSTED) &&
-	    (seals < 0 || !(seals & F_SEAL_SHRINK)))
+	if (!(r->flags & VTC_MEM_F_TRUSTED) && (seals < 0 || !(seals & F_SEAL_SHRINK)))
 		return -EPERM;
 	if (st.st_size < 0 || (uint64_t)st.st_size < r->fd_offset + r->size)
 		return -ENXIO;

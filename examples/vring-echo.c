@@ -6,6 +6,7 @@
  * gives them back. Both sleep when there is nothing to do. Copies and wake-ups are
  * counted.
  */
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <vtc/channel.h>
 
 #define FRAMES 128 /* on their way at once */
+#define LOOKS  100 /* before sleep, which is dear if the other side answers at once */
 
 struct frame {
 	uint64_t to, from, data[6];
@@ -73,18 +75,21 @@ static void echo(struct vtc_channel *channel, struct count *count)
 	struct vtc_segment segments[64];
 	struct vtc_chain chains[32];
 	struct vtc_done done[32];
-	int n = 0;
+	int n = 0, looks = 0;
 
 	while (n >= 0) {
 		n = vtc_vring_pull(ring, chains, 32, segments, 64);
 		for (int i = 0; i < n; i++)
 			done[i] = answer(&chains[i], count);
-		if (n > 0)
+		if (n > 0) {
+			looks = 0;
 			n = vtc_vring_push(ring, done, (unsigned int)n);
-		else if (n == 0 && (n = sleep_until_rung(channel, -1)) == 1)
-			count->wake_ups++;
-		if (vtc_vring_flush(ring) == 1)
-			vtc_channel_notify(channel, 0);
+			if (vtc_vring_flush(ring) == 1)
+				vtc_channel_notify(channel, 0);
+		} else if (n == 0 && ++looks > LOOKS) {
+			n = sleep_until_rung(channel, -1);
+			count->wake_ups += n == 1;
+		}
 	}
 }
 /* [echo] */
@@ -134,14 +139,15 @@ static int64_t ping(struct vtc_channel *channel, double end)
 	uint64_t number[FRAMES], sent = 0;
 	struct vtc_done done[FRAMES];
 	int64_t back = 0;
-	int n = FRAMES, more = 1;
+	int n = FRAMES, more = 1, looks = 0;
 
 	for (int i = 0; i < FRAMES; i++)
 		send_frame(channel, (uint32_t)i, number[i] = sent++);
 	while (n >= 0 && back < (int64_t)sent) {
-		if (vtc_vring_kick(ring) == 1)
+		if (n > 0 && vtc_vring_kick(ring) == 1)
 			vtc_channel_notify(channel, 0);
 		n = vtc_vring_reap(ring, done, FRAMES);
+		looks = n > 0 ? 0 : looks + 1;
 		for (int i = 0; i < n; i++, back++) {
 			if (!is_answer(channel, done[i].id, number[done[i].id]))
 				return -1;
@@ -149,7 +155,7 @@ static int64_t ping(struct vtc_channel *channel, double end)
 				send_frame(channel, done[i].id,
 					   number[done[i].id] = sent++);
 		}
-		if (n == 0)
+		if (looks > LOOKS)
 			n = sleep_until_rung(channel, -1);
 		more = now(CLOCK_MONOTONIC) < end;
 	}
@@ -178,7 +184,8 @@ static int measure(struct vtc_channel *channel, pid_t pid, struct count *count,
 	       (long long)frames, took);
 	printf("%.2f million packets per second, ", (double)frames / took / 1e6);
 	printf("%.0f copies per packet\n", (double)count->copies / (double)frames);
-	usleep(10000); /* the child goes to sleep only now */
+	while (sleep_until_rung(channel, 10) > 0)
+		; /* a last ring, and the child goes to sleep */
 	count->wake_ups = 0;
 	cpu = cpu_of(pid);
 	count->wake_ups += sleep_until_rung(channel, 1000) != 0;
@@ -226,7 +233,7 @@ int main(int argc, char **argv)
 	count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (r < 0 || count == MAP_FAILED) {
-		perror("vring-echo");
+		fprintf(stderr, "vring-echo: %s\n", strerror(r < 0 ? -r : errno));
 		return 1;
 	}
 	alarm((unsigned int)seconds + 20);
@@ -237,6 +244,8 @@ int main(int argc, char **argv)
 	r = pid < 0 ? -1 : measure(channel, pid, count, seconds);
 	if (pid > 0)
 		kill(pid, SIGTERM);
+	if (r < 0)
+		fputs("vring-echo: a frame is wrong, or the ring is broken\n", stderr);
 	vtc_channel_close(channel);
 	vtc_ctx_unref(ctx);
 	return r < 0;

@@ -31,14 +31,43 @@
 #define PACKET_LEN 1500u
 
 #if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
+#define SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define SANITIZED true
+#define SANITIZED 1
 #endif
 #endif
 #ifndef SANITIZED
-#define SANITIZED false
+#define SANITIZED 0
+
+/* Memory that runs out: what the library calls, in front of the C library's own. */
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *old, size_t size);
+extern void *__libc_memalign(size_t align, size_t size);
+
+#define EXPORTED __attribute__((visibility("default")))
+
+static unsigned int fail_in; /* allocations from now; 0: never */
+
+static bool fails(void)
+{
+	return fail_in && --fail_in == 0;
+}
+
+EXPORTED void *calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(count, size);
+}
+
+EXPORTED void *realloc(void *old, size_t size)
+{
+	return fails() ? NULL : __libc_realloc(old, size);
+}
+
+EXPORTED void *aligned_alloc(size_t align, size_t size)
+{
+	return fails() ? NULL : __libc_memalign(align, size);
+}
 #endif
 
 /* In a second process libcheck's assertions would speak for the first. */
@@ -628,6 +657,44 @@ START_TEST(no_descriptors_left)
 	ck_assert_int_gt(count_failures(true), 5);
 	vtc_channel_close(pool);
 	end();
+}
+END_TEST
+
+#if !SANITIZED
+/* Fails at each allocation in turn, until all of them succeed. */
+static unsigned int count_allocations(bool opening)
+{
+	int before = vtct_count_fds(), maps = count_maps(), r = -1;
+	unsigned int n;
+
+	for (n = 0; r; n++) {
+		struct vtc_channel *other = NULL;
+
+		fail_in = n + 1;
+		r = opening ? vtc_channel_open(ctx, fds, (unsigned int)fd_count, &other)
+			    : vtc_channel_create(ctx, &opts, &other);
+		fail_in = 0;
+		if (r)
+			ck_assert_errno(r, -ENOMEM);
+		vtc_channel_close(other);
+		ck_assert_int_eq(vtct_count_fds(), before);
+		ck_assert_int_eq(count_maps(), maps);
+	}
+	return n;
+}
+#endif
+
+START_TEST(no_allocation_succeeds)
+{
+#if SANITIZED
+	vtct_skip("a sanitizer has its own allocator");
+#else
+	begin();
+	ck_assert_uint_gt(count_allocations(false), 10);
+	create();
+	ck_assert_uint_gt(count_allocations(true), 10);
+	end();
+#endif
 }
 END_TEST
 
@@ -1315,6 +1382,7 @@ int main(void)
 	tcase_add_test(one, foreign_doorbells);
 	tcase_add_test(one, counts);
 	tcase_add_test(one, no_descriptors_left);
+	tcase_add_test(one, no_allocation_succeeds);
 	tcase_add_test(one, no_memory_left);
 	tcase_add_test(one, pools_of_pools);
 	tcase_add_test(one, guest_addresses);

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #include <vtc/channel.h>
 
 #define FRAMES 128 /* on their way at once */
-#define LOOKS  100 /* before sleep, which is dear if the other side answers at once */
+#define LOOKS  100 /* before sleep, which is dear if the answer is near */
 
 struct frame {
 	uint64_t to, from, data[6];
@@ -89,6 +90,8 @@ static void echo(struct vtc_channel *channel, struct count *count)
 		} else if (n == 0 && ++looks > LOOKS) {
 			n = sleep_until_rung(channel, -1);
 			count->wake_ups += n == 1;
+		} else {
+			sched_yield();
 		}
 	}
 }
@@ -157,6 +160,8 @@ static int64_t ping(struct vtc_channel *channel, double end)
 		}
 		if (looks > LOOKS)
 			n = sleep_until_rung(channel, -1);
+		else if (looks)
+			sched_yield();
 		more = now(CLOCK_MONOTONIC) < end;
 	}
 	return n < 0 ? n : back;

@@ -77,8 +77,8 @@ enum vtc_vring_role {
 struct vtc_vring_state {
 	uint16_t avail; /**< Next index (split) or slot (packed) to pull or to add at. */
 	uint16_t used;	/**< Next index or slot to push or to reap at. */
-	uint8_t avail_wrap; /**< Packed: wrap counter that belongs to @ref avail. */
-	uint8_t used_wrap;  /**< Packed: wrap counter that belongs to @ref used. */
+	uint8_t avail_round; /**< Packed: 1 if @ref avail has wrap counter 0, else 0. */
+	uint8_t used_round;  /**< Packed: 1 if @ref used has wrap counter 0, else 0. */
 	uint16_t in_flight; /**< Chains between the two; see vtc_vring_get_in_flight(). */
 };
 
@@ -99,7 +99,7 @@ struct vtc_vring_opts {
 	uint64_t driver_addr; /**< Of the available ring, or the driver's events. */
 	uint64_t device_addr; /**< Of the used ring, or the device's events. */
 	struct vtc_vring_state
-		state;		/**< Where to go on; zeros and packed wraps 0: new. */
+		state;		/**< Where to go on; all zero: new. */
 	uint64_t indirect_addr; /**< Driver side: see @ref indirect_len. */
 	uint32_t indirect_len;	/**< Driver side: descriptors per indirect table, or 0. */
 	uint32_t reserved;	/**< Must be 0. */

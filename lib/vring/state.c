@@ -13,8 +13,8 @@ int vtc_vring_get_state(const struct vtc_vring *vring, struct vtc_vring_state *r
 		return -EINVAL;
 	s = (struct vtc_vring_state){ .avail = v->avail, .used = v->used };
 	if (v->packed) {
-		s.avail_wrap = v->avail_wrap;
-		s.used_wrap = v->used_wrap;
+		s.avail_round = !v->avail_wrap;
+		s.used_round = !v->used_wrap;
 		s.in_flight = (uint16_t)(v->in_flight + v->pending + v->expected);
 	} else {
 		s.in_flight = (uint16_t)(v->avail - v->used);
@@ -22,7 +22,7 @@ int vtc_vring_get_state(const struct vtc_vring *vring, struct vtc_vring_state *r
 	if (v->opts.role == VTC_VRING_DRIVER && v->pending) {
 		s.avail = v->packed ? (uint16_t)v->head.slot
 				    : (uint16_t)(v->avail - v->pending);
-		s.avail_wrap = v->packed ? (uint8_t)v->head.wrap : 0;
+		s.avail_round = v->packed && !v->head.wrap;
 	}
 	if (v->opts.role == VTC_VRING_DRIVER)
 		s.in_flight = (uint16_t)(v->in_flight - v->pending);

@@ -188,17 +188,17 @@ static bool check_indirect(const struct vtc_vring_opts *o)
 static int check_state(const struct vtc_vring_opts *o, bool packed)
 {
 	const struct vtc_vring_state *s = &o->state;
-	bool level = s->avail == s->used && s->avail_wrap == s->used_wrap;
+	bool level = s->avail == s->used && s->avail_round == s->used_round;
 
 	if (s->in_flight > o->size || (s->in_flight && o->role == VTC_VRING_DRIVER))
 		return -EINVAL;
 	if (!packed)
-		return s->avail_wrap || s->used_wrap ||
+		return s->avail_round || s->used_round ||
 				       (uint16_t)(s->avail - s->used) != s->in_flight
 			       ? -EINVAL
 			       : 0;
-	if (s->avail >= o->size || s->used >= o->size || s->avail_wrap > 1 ||
-	    s->used_wrap > 1 || (!s->in_flight && !level))
+	if (s->avail >= o->size || s->used >= o->size || s->avail_round > 1 ||
+	    s->used_round > 1 || (!s->in_flight && !level))
 		return -EINVAL;
 	return s->in_flight && !has(o, VTC_VRING_F_IN_ORDER) ? -EOPNOTSUPP : 0;
 }
@@ -300,7 +300,7 @@ static void clear_counts(struct vtc_vring *v)
 
 static bool is_new(const struct vtc_vring_state *s)
 {
-	return !(s->avail || s->used || s->in_flight || s->avail_wrap || s->used_wrap);
+	return !(s->avail || s->used || s->in_flight || s->avail_round || s->used_round);
 }
 
 /* Positions as the state says. Both sides of a new ring begin with notifications on. */
@@ -312,8 +312,8 @@ static void init_state(struct vtc_vring *v, const struct vtc_vring_state *s)
 	v->avail = s->avail;
 	v->used = s->used;
 	v->seen = is_driver(v) ? v->used : v->avail;
-	v->avail_wrap = fresh ? 1 : s->avail_wrap;
-	v->used_wrap = fresh ? 1 : s->used_wrap;
+	v->avail_wrap = !s->avail_round;
+	v->used_wrap = !s->used_round;
 	v->expected = s->in_flight;
 	v->armed = true;
 	v->signalled = fresh;

@@ -132,7 +132,7 @@ START_TEST(options_are_checked)
 	REFUSED(desc_addr, DATA + 8 * PAGE - 16, -EFAULT);
 	REFUSED(indirect_len, 4, -EINVAL);
 	REFUSED(state.avail, 1, -EINVAL);
-	REFUSED(state.avail_wrap, 1, -EINVAL);
+	REFUSED(state.avail_round, 1, -EINVAL);
 	REFUSED(state.in_flight, 1, -EINVAL);
 	REFUSED(sz, 16, -EINVAL);
 	REFUSED(sz, 0, -EINVAL);

@@ -186,6 +186,16 @@ int vtc__walk_table(struct vtc__walk *w, uint64_t addr, uint32_t len)
 	return err;
 }
 
+bool vtc__chain_done_old(struct vtc_vring *v, const struct vtc__flight *f,
+			 const struct vtc_done *done, bool in_order)
+{
+	if (f->state == VTC__FREE || done->len > f->writable ||
+	    (in_order && f->seq != v->push_seq))
+		return false;
+	v->old--;
+	return true;
+}
+
 uint16_t vtc__chain_undo(struct vtc_vring *v)
 {
 	uint16_t id = v->pulled[--v->seq & v->pulled_mask];

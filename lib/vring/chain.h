@@ -43,14 +43,14 @@ VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint32_t seq,
 }
 
 /*
- * Where a buffer is, if it is in one span and may be accessed so; else NULL. In a map of
- * one span the last one is the likely one. In a map of many, guessing wrong would cost
- * more than the search.
+ * Whether a buffer is in one span and may be accessed so, and where. In a map of one span the
+ * last one is the likely one. In a map of many, guessing wrong would cost more than the search.
  */
-VTC__ALWAYS uint8_t *vtc__locate(const struct vtc_vring *v, uint64_t addr, uint32_t len,
-				 unsigned int write, bool many)
+VTC__ALWAYS bool vtc__locate(const struct vtc_vring *v, uint64_t addr, uint32_t len,
+			     unsigned int write, bool many, uint8_t **ret_base)
 {
-	uint64_t off;
+	const struct vtc__hit *hit = &v->hit[write];
+	uint64_t off, size;
 
 	if (many) {
 		const struct vtc__span *span = vtc__map_near(v->map, addr);
@@ -59,14 +59,16 @@ VTC__ALWAYS uint8_t *vtc__locate(const struct vtc_vring *v, uint64_t addr, uint3
 		if (vtc__unlikely(off >= span->size) ||
 		    vtc__unlikely((uint64_t)len - 1 >= span->size - off) ||
 		    vtc__unlikely(!(span->perm >> write & 1)))
-			return NULL;
-		return span->base + off;
+			return false;
+		*ret_base = span->base + off;
+		return true;
 	}
-	off = addr - v->hit[write].addr;
-	if (vtc__unlikely(off >= v->hit[write].size) ||
-	    vtc__unlikely((uint64_t)len - 1 >= v->hit[write].size - off))
-		return NULL;
-	return v->hit[write].base + off;
+	off = addr - hit->addr;
+	size = hit->size;
+	if (vtc__unlikely(off >= size) || vtc__unlikely((uint64_t)len - 1 >= size - off))
+		return false;
+	*ret_base = hit->base + off;
+	return true;
 }
 
 /* A chain of one buffer, if that is in one span. */
@@ -76,9 +78,9 @@ VTC__ALWAYS bool vtc__chain_fast(const struct vtc_vring *v, uint64_t addr, uint3
 {
 	unsigned int write = (flags / VTC__WRITE) & 1;
 	uint32_t writable = write ? len : 0;
-	uint8_t *base = vtc__locate(v, addr, len, write, many);
+	uint8_t *base;
 
-	if (vtc__unlikely(!base))
+	if (vtc__unlikely(!vtc__locate(v, addr, len, write, many, &base)))
 		return false;
 	segment->base = base;
 	segment->len = len;
@@ -105,6 +107,10 @@ static inline void vtc__walk_end(const struct vtc__walk *w, uint16_t id,
 	chain->id = id;
 }
 
+/* The same for a chain that is not simply in flight: nobody's, or older than the map. */
+bool vtc__chain_done_old(struct vtc_vring *v, const struct vtc__flight *f,
+			 const struct vtc_done *done, bool in_order);
+
 /* Take a chain out of flight that push() is told of; whether it may. */
 VTC__ALWAYS bool vtc__chain_done(struct vtc_vring *v, const struct vtc_done *done,
 				 bool in_order, struct vtc__flight **ret_flight)
@@ -114,15 +120,15 @@ VTC__ALWAYS bool vtc__chain_done(struct vtc_vring *v, const struct vtc_done *don
 	if (vtc__unlikely(done->id >= v->flights))
 		return false;
 	f = &v->flight[done->id];
-	if (vtc__unlikely(f->state == VTC__FREE) ||
-	    vtc__unlikely(done->len > f->writable))
+	if (vtc__unlikely(f->state != VTC__IN_FLIGHT) &&
+	    !vtc__chain_done_old(v, f, done, in_order))
+		return false;
+	if (vtc__unlikely(done->len > f->writable))
 		return false;
 	if (in_order && vtc__unlikely(f->seq != v->push_seq))
 		return false;
 	if (in_order)
 		v->push_seq++;
-	if (vtc__unlikely(f->state == VTC__IN_FLIGHT_OLD))
-		v->old--;
 	f->state = VTC__FREE;
 	*ret_flight = f;
 	return true;

@@ -58,7 +58,7 @@ VTC__ALWAYS bool vtc__locate(const struct vtc_vring *v, uint64_t addr, uint32_t 
 		off = addr - span->addr;
 		if (vtc__unlikely(off >= span->size) ||
 		    vtc__unlikely((uint64_t)len - 1 >= span->size - off) ||
-		    vtc__unlikely(!(span->perm >> write & 1)))
+		    vtc__unlikely(!(span->perm & (VTC_MEM_READ + write))))
 			return false;
 		*ret_base = span->base + off;
 		return true;

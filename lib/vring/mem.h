@@ -101,8 +101,9 @@ static inline const struct vtc__span *vtc__map_near(const struct vtc__map *map,
 	if (b >= VTC__MAP_BUCKETS)
 		return &map->span[0];
 	i = map->bucket[b];
-	for (uint32_t step = map->stride; step; step /= 2)
+	for (uint32_t step = map->stride; step > 1; step /= 2)
 		i += map->before[i + step] < addr ? step : 0;
+	i += map->before[i + 1] < addr;
 	return &map->span[i];
 }
 

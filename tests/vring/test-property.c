@@ -513,7 +513,7 @@ static void run(void)
 
 	start();
 	while (added < total || returned < added) {
-		CHECK(rounds++ < 100 * total); /* else a chain got lost */
+		CHECK(rounds++ < 100 * (total + size)); /* else a chain got lost */
 		round_of(&device_waits, &driver_waits);
 		if (!rnd(size > 256 ? 500 : 250)) {
 			replace_device();

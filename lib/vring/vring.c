@@ -17,6 +17,8 @@
 /* A packed driver may use any 16-bit number as a buffer id. */
 #define PACKED_IDS 65536u
 
+#define NO_MEMORY "the ring's memory has left the memory map"
+
 static bool is_driver(const struct vtc_vring *v)
 {
 	return v->opts.role == VTC_VRING_DRIVER;
@@ -128,7 +130,7 @@ int vtc__vring_follow(struct vtc_vring *v)
 		vtc__vring_raise(v);
 	if (!resolve(v))
 		return 0;
-	return vtc__vring_break(v, "the ring's memory has left the memory map");
+	return vtc__vring_break(v, NO_MEMORY);
 }
 
 int vtc__vring_enter_anew(struct vtc_vring *v)
@@ -424,6 +426,8 @@ int vtc_vring_reset(struct vtc_vring *vring)
 	err = vtc__vring_enter(vring) ? -EFAULT : resolve(vring);
 	if (!err)
 		init_state(vring, &fresh);
+	else
+		(void)vtc__vring_break(vring, NO_MEMORY);
 	vtc__vring_unpin(vring);
 	return err;
 }

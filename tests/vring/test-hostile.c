@@ -834,6 +834,8 @@ START_TEST(ring_memory_that_leaves_the_map)
 	else
 		ck_assert_errno(pull(), -EPROTO);
 	ck_assert_errno(vtc_vring_reset(v), -EFAULT);
+	ck_assert_errno(vtc_vring_needs_poll(v), -EPROTO);
+	ck_assert_str_eq(vtc_vring_get_error(v), reason);
 	add_region(RING, RING_LEN, ring_memory, VTC_MEM_RW);
 	ck_assert_errno(vtc_vring_reset(v), 0);
 	ck_assert_errno(vtc_vring_needs_poll(v), 1);

@@ -43,8 +43,9 @@ VTC__ALWAYS void vtc__chain_note(struct vtc_vring *v, uint32_t seq,
 }
 
 /*
- * Whether a buffer is in one span and may be accessed so, and where. In a map of one span the
- * last one is the likely one. In a map of many, guessing wrong would cost more than the search.
+ * Whether a buffer is in one span and may be accessed so, and where. In a map of one
+ * span the last one is the likely one. In a map of many, guessing wrong would cost
+ * more than the search.
  */
 VTC__ALWAYS bool vtc__locate(const struct vtc_vring *v, uint64_t addr, uint32_t len,
 			     unsigned int write, bool many, uint8_t **ret_base)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A ring with both of its sides, as the benchmark drives it: the library's or a peer's. Each
- * step does up to so many packets and returns how many. The driver's steps and the device's
- * may be on two threads.
+ * A ring with both of its sides, as the benchmark drives it: the library's or a
+ * peer's. Each step does up to so many packets and returns how many. The driver's
+ * steps and the device's may be on two threads.
  */
 #ifndef CONTENDER_H
 #define CONTENDER_H
@@ -38,9 +38,9 @@ struct contender {
 struct contender *contender_vtc(const struct contender_plan *plan);
 
 /*
- * Rings of other shapes in plain shared memory, that trust each other: a split ring that
- * publishes and polls one element at a time, and a ring of descriptors with a flag that says
- * whose each is.
+ * Rings of other shapes in plain shared memory, that trust each other: a split ring
+ * that publishes and polls one element at a time, and a ring of descriptors with a
+ * flag that says whose each is.
  */
 struct contender *contender_peer(const struct contender_plan *plan);
 

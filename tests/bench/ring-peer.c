@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The peers, and what all contenders share. They do the least that a ring of their shape can:
- * no check, no translation, addresses are pointers.
+ * The peers, and what all contenders share. They do the least that a ring of their
+ * shape can: no check, no translation, addresses are pointers.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Rings: time for a packet from the driver to the device and back, with the library and with
- * rings of a simpler kind, one after the other in short windows.
+ * Rings: time for a packet from the driver to the device and back, with the library
+ * and with rings of a simpler kind, one after the other in short windows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,29 +22,32 @@
 #define HUGE_BUFFERS 4096
 #define COUNTED	     64 /* rounds under callgrind */
 
-#define ONE_NOTE                                                                                \
-	"One processor: 256 packets of one readable buffer are added, then pulled, pushed and " \
-	"flushed, then reaped, all in such bursts; both sides together. t: the device reads "   \
-	"all bytes. Windows of 2 ms in turn with the peer, without those in which this thread " \
-	"ran less than 93 %."
-#define DEVICE_NOTE \
-	"As before, but the device side alone: pull with validation and translation, push, flush"
+#define ONE_NOTE                                                                   \
+	"One processor: 256 packets of one readable buffer are added, then "       \
+	"pulled, pushed and flushed, then reaped, all in such bursts; both sides " \
+	"together. t: the device reads all bytes. Windows of 2 ms in turn with "   \
+	"the peer, without those in which this thread ran less than 93 %."
+#define DEVICE_NOTE                                                       \
+	"As before, but the device side alone: pull with validation and " \
+	"translation, push, flush"
 #define CYCLES_NOTE "As before, cycles of the time stamp counter, both sides together"
-#define TWO_NOTE                                                                                 \
-	"Two threads on two processors, ring of 256, both poll. Windows of 5 ms in turn with "   \
-	"the peer, between probes of the round trip of a cache line: fast below 250 ns, slow "   \
-	"above. Without windows in which a thread ran less than 93 % or the state changed. The " \
-	"peer publishes each packet and never looks whether to notify. A burst of 256 is all "   \
-	"of the ring, so that the sides wait for each other."
-#define SIZE_NOTE                                                                                \
-	"Device side, burst 32, 64 B, not touched, against itself in a ring of 256 in the same " \
-	"run; 256 in flight, or the full ring"
-#define REGION_NOTE                                                                             \
-	"Device side, burst 32, 64 B, not touched; 8144 buffers in scattered order in so many " \
-	"regions, against itself with one region in the same run"
-#define PAGES_NOTE                                                                                  \
-	"Device side, burst 32, 64 B, touched; ring of 256 and 4096 buffers in scattered order, 8 " \
-	"MiB in pages of 4 KiB, against itself in pages of 2 MiB in the same run"
+#define TWO_NOTE                                                                    \
+	"Two threads on two processors, ring of 256, both poll. Windows of 5 ms "   \
+	"in turn with the peer, between probes of the round trip of a cache line: " \
+	"fast below 250 ns, slow above. Without windows in which a thread ran "     \
+	"less than 93 % or the state changed. The peer publishes each packet and "  \
+	"never looks whether to notify. A burst of 256 is all of the ring, so "     \
+	"that the sides wait for each other."
+#define SIZE_NOTE                                                                \
+	"Device side, burst 32, 64 B, not touched, against itself in a ring of " \
+	"256 in the same run; 256 in flight, or the full ring"
+#define REGION_NOTE                                                            \
+	"Device side, burst 32, 64 B, not touched; 8144 buffers in scattered " \
+	"order in so many regions, against itself with one region in the same run"
+#define PAGES_NOTE                                                                \
+	"Device side, burst 32, 64 B, touched; ring of 256 and 4096 buffers in "  \
+	"scattered order, 8 MiB in pages of 4 KiB, against itself in pages of 2 " \
+	"MiB in the same run"
 
 static const char *const peers[] = { "split ring, unbatched", "ring with owner flags" };
 static const char *const singles[] = { "split ring, one by one",

@@ -24,9 +24,9 @@ extern "C" {
  * permission) into one or more *segments* of this process. There is no function that
  * turns an address without a length into a pointer.
  *
- * **Memory of a peer can vanish.** Whoever can shorten a file that is mapped here can make
- * an access end with SIGBUS; that is so for huge pages, too. So a region by file descriptor
- * is taken only if the file is sealed against shrinking (memfd_create(2) with
+ * **Memory of a peer can vanish.** Whoever can shorten a file that is mapped here can
+ * make an access end with SIGBUS; that is so for huge pages, too. So a region by file
+ * descriptor is taken only if the file is sealed against shrinking (memfd_create(2) with
  * F_SEAL_SHRINK, also with MFD_HUGETLB), or the caller says that the peer is trusted
  * (#VTC_MEM_F_TRUSTED), as it must for files of a hugetlbfs.
  *

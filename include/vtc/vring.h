@@ -98,11 +98,10 @@ struct vtc_vring_opts {
 	uint64_t desc_addr;   /**< Guest address of the descriptor table or ring. */
 	uint64_t driver_addr; /**< Of the available ring, or the driver's events. */
 	uint64_t device_addr; /**< Of the used ring, or the device's events. */
-	struct vtc_vring_state
-		state;		/**< Where to go on; all zero: new. */
-	uint64_t indirect_addr; /**< Driver side: see @ref indirect_len. */
-	uint32_t indirect_len;	/**< Driver side: descriptors per indirect table, or 0. */
-	uint32_t reserved;	/**< Must be 0. */
+	struct vtc_vring_state state; /**< Where to go on; all zero: new. */
+	uint64_t indirect_addr;	      /**< Driver side: see @ref indirect_len. */
+	uint32_t indirect_len; /**< Driver side: descriptors per indirect table, or 0. */
+	uint32_t reserved;     /**< Must be 0. */
 };
 
 /** Initialiser for struct vtc_vring_opts. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A peer that breaks the rules, one rule a test: its own ring breaks, with the reason in words, and
- * stays untouched from then on; a neighbour on the same memory goes on; the process lives.
+ * A peer that breaks the rules, one rule a test: its own ring breaks, with the reason in
+ * words, and stays untouched from then on; a neighbour on the same memory goes on; the
+ * process lives.
  *
- * The test writes the peer's part of the ring by hand. Most rules are the same for split and packed
- * rings: such a test runs for both, and _i says which it is.
+ * The test writes the peer's part of the ring by hand. Most rules are the same for split
+ * and packed rings: such a test runs for both, and _i says which it is.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,7 +23,9 @@
 #define PAGE   4096u
 #define ROUNDS 20000
 
-/* Guest addresses. The two last regions may only be read, only be written by the device. */
+/*
+ * Guest addresses. The two last regions may only be read, only be written by the device.
+ */
 #define RING	  0x100000u
 #define DRIVER	  (RING + 0x1000)
 #define DEVICE	  (RING + 0x2000)
@@ -795,7 +798,10 @@ START_TEST(a_dirty_log_that_is_short_is_not_overrun)
 }
 END_TEST
 
-/* Only the driver is deceived if it rewrites a chain in flight: the log stays in its bounds. */
+/*
+ * Only the driver is deceived if it rewrites a chain in flight: the log stays in its
+ * bounds.
+ */
 START_TEST(a_chain_rewritten_in_flight_does_not_confuse_the_log)
 {
 	uint8_t *bits = vtct_alloc(PAGE);
@@ -1132,7 +1138,9 @@ static void begin_anew(void)
 		show(i, i);
 }
 
-/* Everything that comes is sound, however often the ring breaks. Returns how many came. */
+/*
+ * Everything that comes is sound, however often the ring breaks. Returns how many came.
+ */
 static unsigned int pull_some(void)
 {
 	int n = pull();

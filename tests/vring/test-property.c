@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Our driver side against our device side, at random: all features, sizes and bursts; chains that
- * straddle regions; indices that wrap; chains given back, returned out of order, and taken over by a
- * successor. Whatever happens, each chain arrives once, in order, with its bytes, and comes back once
- * with its length.
+ * Our driver side against our device side, at random: all features, sizes and bursts;
+ * chains that straddle regions; indices that wrap; chains given back, returned out of
+ * order, and taken over by a successor. Whatever happens, each chain arrives once, in
+ * order, with its bytes, and comes back once with its length.
  *
  * Random numbers come from a seed that is fixed for each case; a failure names it.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Driver and device on a thread each, which sleep when needs_poll says so, while a third thread adds and
- * removes regions: nothing gets lost, no wake-up is missed, and memory is unmapped only when nobody
- * uses it. tsan.sh runs this under ThreadSanitizer.
+ * Driver and device on a thread each, which sleep when needs_poll says so, while a third
+ * thread adds and removes regions: nothing gets lost, no wake-up is missed, and memory is
+ * unmapped only when nobody uses it. tsan.sh runs this under ThreadSanitizer.
  */
 #include <fcntl.h>
 #include <poll.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the fuzz targets of vrings share: input that is read piece by piece, and a small memory with a ring
- * in it, which the input fills.
+ * What the fuzz targets of vrings share: input that is read piece by piece, and a small
+ * memory with a ring in it, which the input fills.
  *
- * Input: variant (1 byte), size (1), length of the image (2), the image, and then operations.
+ * Input: variant (1 byte), size (1), length of the image (2), the image, and then
+ * operations.
  */
 #ifndef VTCT_FUZZ_RING_H
 #define VTCT_FUZZ_RING_H
@@ -13,7 +14,9 @@
 
 #include <vtc/vtc.h>
 
-/* Guest addresses: the ring and more, then what may only be read, then only be written. */
+/*
+ * Guest addresses: the ring and more, then what may only be read, then only be written.
+ */
 #define RING_ADDR	 0x1000u
 #define RING_LEN	 0x1000u
 #define READ_ADDR	 (RING_ADDR + RING_LEN)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The device side on any memory image, with any calls: whatever is pulled is within the map, is there once,
- * and can be pushed once.
+ * The device side on any memory image, with any calls: whatever is pulled is within the
+ * map, is there once, and can be pushed once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -111,7 +111,10 @@ static void make(struct device *d)
 		vtc__vring_set_generic(d->ring);
 }
 
-/* A successor gets any of what the image says now; whether it can go on is up to the driver. */
+/*
+ * A successor gets any of what the image says now; whether it can go on is up to the
+ * driver.
+ */
 static void replace(struct device *d)
 {
 	struct vtc_vring *old = d->ring;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The driver side with a device that writes anything into the ring: what comes back was added, comes back
- * once, and with no length above what could be written.
+ * The driver side with a device that writes anything into the ring: what comes back was
+ * added, comes back once, and with no length above what could be written.
  */
 #include <errno.h>
 #include <string.h>

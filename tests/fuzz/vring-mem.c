@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The memory map against a plain list of regions: what is added, removed and translated in any order. */
+/*
+ * The memory map against a plain list of regions: what is added, removed and translated
+ * in any order.
+ */
 #include <errno.h>
 #include <string.h>
 

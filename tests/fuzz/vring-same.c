@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The specialised loops against the generic one: two device sides on two copies of any image, with the same
- * calls, say the same, and leave the same memory. (In order, the fast one says less with the
- * same meaning; then one memory is copied over the other.)
+ * The specialised loops against the generic one: two device sides on two copies of any
+ * image, with the same calls, say the same, and leave the same memory. (In order, the
+ * fast one says less with the same meaning; then one memory is copied over the other.)
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Who may include whom: core <- nic <- sriov; libnl and libpci in the files named for them; the
+# Who may include whom: core <- nic <- sriov and core <- vring <- endpoint; libnl and libpci in the files named for them; the
 # public headers know nothing but the C library's types; the examples know nothing but the public headers.
 
 . "$top_srcdir"/tests/build/tap.sh
@@ -29,7 +29,13 @@ verdict "no room looks up" "$(awk '
 	function room(path,   part) {
 		return split(path, part, "/") > 2 ? part[2] : ""
 	}
-	BEGIN { level["core"] = 1; level["nic"] = 2; level["sriov"] = 3 }
+	BEGIN {
+		below["core"] = " core "
+		below["nic"] = " core nic "
+		below["sriov"] = " core nic sriov "
+		below["vring"] = " core vring "
+		below["endpoint"] = " core vring endpoint "
+	}
 	{
 		own = room($1)
 		path = substr($2, 2)
@@ -38,15 +44,17 @@ verdict "no room looks up" "$(awk '
 		if (substr($2, 1, 1) != "\"" || path !~ /\//)
 			next
 		split(path, part, "/")
-		if (!(own in level))
+		if (!(own in below))
 			print $1 ": which room is this?"
-		else if (!(part[1] in level))
+		else if (!(part[1] in below))
 			print $1 " includes the unknown room " part[1]
-		else if (level[part[1]] > level[own])
+		else if (!index(below[own], " " part[1] " "))
 			print $1 " includes " $2 "\""
 	}' "$scratch"/lib)"
 verdict "core knows nothing of the upper nouns' headers" \
-	"$(grep -E '^lib/core/[^ ]* [<"]vtc/(nic|monitor|pf|vf)\.h$|^lib/nic/[^ ]* [<"]vtc/(pf|vf)\.h$' "$scratch"/lib)"
+	"$(grep -E '^lib/core/[^ ]* [<"]vtc/(nic|monitor|pf|vf|mem|vring|nethdr|channel)\.h$|^lib/nic/[^ ]* [<"]vtc/(pf|vf)\.h$' "$scratch"/lib)"
+verdict "vrings know nothing of channels and the network functions of the machine" \
+	"$(grep -E '^lib/vring/[^ ]* [<"]vtc/(nic|monitor|pf|vf|channel)\.h$|^lib/endpoint/[^ ]* [<"]vtc/(nic|monitor|pf|vf)\.h$' "$scratch"/lib)"
 verdict "examples use public headers only" \
-	"$(grep -E ' [<"](netlink|pci|linux)/| "\.\./|[<"](core|nic|sriov)/' "$scratch"/examples)"
+	"$(grep -E ' [<"](netlink|pci|linux)/| "\.\./|[<"](core|nic|sriov|vring|endpoint)/' "$scratch"/examples)"
 finish

@@ -21,9 +21,9 @@ extern "C" {
  * @brief needs_poll, pull, push: buffers change hands without being copied.
  *
  * A vring is a virtqueue as in the VIRTIO specification, split (section 2.7) or packed
- * (2.8). One side, the *driver*, adds chains of buffers; the other, the *device*, pulls
- * them, reads what is readable and writes what is writable where it lies, and pushes them
- * back.
+ * (2.8). One side, the @em driver, adds chains of buffers; the other, the @em device,
+ * pulls them, reads what is readable and writes what is writable where it lies, and
+ * pushes them back.
  *
  * The device side in a loop:
  *
@@ -43,7 +43,7 @@ extern "C" {
  * **A bad peer breaks its own ring, never the process.** Each descriptor is copied into
  * private memory first, and only that copy is checked and used. Every index, length,
  * address and chain is checked, every loop is bounded. When the peer breaks a rule, the
- * ring is *broken*: this and every further call returns -EPROTO, nothing more is read
+ * ring is @em broken: this and every further call returns -EPROTO, nothing more is read
  * from or written to the ring, and vtc_vring_get_error() tells the reason. Other rings go
  * on.
  *

@@ -298,7 +298,7 @@ END_TEST
 
 /* ---- A peer that rewrites the header all the time. ---- */
 
-#define LOOKS 300000
+#define LOOKS 5000000
 #define YIELD 1000
 
 struct racer {

@@ -14,6 +14,8 @@
 #include <vtc/nethdr.h>
 #include <vtc/nic.h>
 #include <vtc/pf.h>
+#include <vtc/port.h>
+#include <vtc/relay.h>
 #include <vtc/types.h>
 #include <vtc/version.h>
 #include <vtc/vf.h>

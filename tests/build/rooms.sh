@@ -25,6 +25,8 @@ verdict "libnl is known to lib/core/netlink.c and lib/core/attr.c" \
 	"$(grep ' [<"]netlink/' "$scratch"/lib | grep -Ev '^lib/core/(netlink|attr)\.c ')"
 verdict "libpci is known to lib/nic/names.c" \
 	"$(grep ' [<"]pci/' "$scratch"/lib | grep -v '^lib/nic/names\.c ')"
+verdict "liburing is known to lib/endpoint/uring.c" \
+	"$(grep ' [<"]liburing' "$scratch"/lib | grep -v '^lib/endpoint/uring\.c ')"
 verdict "no room looks up" "$(awk '
 	function room(path,   part) {
 		return split(path, part, "/") > 2 ? part[2] : ""
@@ -52,9 +54,9 @@ verdict "no room looks up" "$(awk '
 			print $1 " includes " $2 "\""
 	}' "$scratch"/lib)"
 verdict "core knows nothing of the upper nouns' headers" \
-	"$(grep -E '^lib/core/[^ ]* [<"]vtc/(nic|monitor|pf|vf|mem|vring|nethdr|channel)\.h$|^lib/nic/[^ ]* [<"]vtc/(pf|vf)\.h$' "$scratch"/lib)"
+	"$(grep -E '^lib/core/[^ ]* [<"]vtc/(nic|monitor|pf|vf|mem|vring|nethdr|channel|port|relay)\.h$|^lib/nic/[^ ]* [<"]vtc/(pf|vf)\.h$' "$scratch"/lib)"
 verdict "vrings know nothing of channels and the network functions of the machine" \
-	"$(grep -E '^lib/vring/[^ ]* [<"]vtc/(nic|monitor|pf|vf|channel)\.h$|^lib/endpoint/[^ ]* [<"]vtc/(nic|monitor|pf|vf)\.h$' "$scratch"/lib)"
+	"$(grep -E '^lib/vring/[^ ]* [<"]vtc/(nic|monitor|pf|vf|channel|port|relay)\.h$|^lib/endpoint/[^ ]* [<"]vtc/(nic|monitor|pf|vf)\.h$' "$scratch"/lib)"
 verdict "examples use public headers only" \
 	"$(grep -E ' [<"](netlink|pci|linux)/| "\.\./|[<"](core|nic|sriov|vring|endpoint)/' "$scratch"/examples)"
 finish

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A port from the inside: what a relay needs of it. In each direction a port either has
+ * memory that the other side can work in (a vring), or does the reading and writing
+ * itself (a tap, a callback):
+ *
+ *	far side gives packets:  take() and give_back()  or  produce()
+ *	far side gets packets:   reserve() and commit()  or  consume()
+ *
+ * A relay picks its way by what both ports have. Everything ends within one call of the
+ * relay: no packet and no chain is in anybody's hands between two of them.
+ *
+ * The relay counts what goes by take() and reserve(), and drops for want of room or size; a
+ * port counts what it produces and consumes itself, its notifications and system calls.
+ *
+ * Packets are chains whose readable segments begin with a virtio-net header of 12 bytes,
+ * as they lie in the ring; a chain to write to begins with room for one.
+ */
+#ifndef VTC__PORT_H
+#define VTC__PORT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vtc/port.h>
+
+#include "loop.h"
+
+#define VTC__HDR_LEN   12u
+#define VTC__BURST_MAX 256u /* chains in one burst */
+
+/* Longest packet with header: 64 KiB of IP, Ethernet, two tags, header. */
+#define VTC__PACKET_MAX (65535u + 14u + 8u + VTC__HDR_LEN)
+
+/*
+ * Chains of one burst and room for their segments. Belongs to the relay; one for each
+ * side of a move.
+ */
+struct vtc__burst {
+	struct vtc_chain chains[VTC__BURST_MAX];
+	struct vtc_done done[VTC__BURST_MAX];
+	struct vtc_segment segments[4 * VTC__BURST_MAX];
+};
+#define VTC__SEGMENTS_MAX (4u * VTC__BURST_MAX)
+
+/* Counters of a queue pair: written by the relay's thread, read by any. */
+enum vtc__counter {
+	VTC__RX_PACKETS,
+	VTC__RX_BYTES,
+	VTC__TX_PACKETS,
+	VTC__TX_BYTES,
+	VTC__RX_DROPPED_BAD,
+	VTC__TX_DROPPED_ROOM,
+	VTC__TX_DROPPED_SIZE,
+	VTC__TX_DROPPED_ERROR,
+	VTC__TX_DROPPED_DOWN,
+	VTC__NOTIFICATIONS_SENT,
+	VTC__NOTIFICATIONS_SUPPRESSED,
+	VTC__NOTIFICATIONS_RECEIVED,
+	VTC__COPIES,
+	VTC__SYS_CALLS,
+	VTC__COUNTERS
+};
+
+struct vtc__counters {
+	_Atomic uint64_t value[VTC__COUNTERS] __attribute__((aligned(64)));
+};
+
+struct vtc_relay;
+struct vtc__capture;
+
+struct vtc__port_ops {
+	const char *kind;
+
+	/*
+	 * Begin and end to watch descriptors in port->loop. detach() leaves everything
+	 * such that attach() can follow.
+	 */
+	int (*attach)(struct vtc_port *port);
+	void (*detach)(struct vtc_port *port);
+	/* Frees all but the struct's common part, see vtc__port_free(). */
+	void (*close)(struct vtc_port *port);
+	void (*info)(const struct vtc_port *port, struct vtc_port_info *info);
+
+	/*
+	 * What packets the far side of the join takes has changed (port->peer->accepts);
+	 * a port that can choose what it produces (tap) follows. May be NULL.
+	 */
+	void (*peer_changed)(struct vtc_port *port);
+
+	/*
+	 * Packets from the far side. take() fills chains and segments: how many, 0 if
+	 * there is none, or -errno (broken: treated like 0). give_back() ends the burst:
+	 * the first used of the taken ones are done with, the others are to be taken
+	 * again.
+	 */
+	int (*take)(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
+		    unsigned int max);
+	void (*give_back)(struct vtc_port *port, unsigned int queue,
+			  struct vtc__burst *burst, unsigned int taken,
+			  unsigned int used);
+
+	/*
+	 * The same without memory: read packets into the writable chains to[0..n-1], in
+	 * order; done[] says what was written to which, from the first on. mergeable: one
+	 * packet may take many chains. Returns how many chains were written to, and in
+	 * ret_packets how many packets. 0: nothing to read.
+	 */
+	int (*produce)(struct vtc_port *port, unsigned int queue, struct vtc__burst *to,
+		       unsigned int count, bool mergeable, unsigned int *ret_packets);
+
+	/*
+	 * Memory of the far side to write to. reserve() takes chains whose writable
+	 * segments are free; commit() sends the first used of them off, with done[] saying
+	 * how much was written, in order; the others are given back. It also notifies.
+	 */
+	int (*reserve)(struct vtc_port *port, unsigned int queue,
+		       struct vtc__burst *burst, unsigned int max);
+	void (*commit)(struct vtc_port *port, unsigned int queue,
+		       struct vtc__burst *burst, unsigned int taken, unsigned int used);
+
+	/*
+	 * The same without memory: send packets (the readable segments, with header). How
+	 * many are done with, sent or dropped and counted; fewer: no room now.
+	 */
+	unsigned int (*consume)(struct vtc_port *port, unsigned int queue,
+				const struct vtc_chain *chains, unsigned int count);
+
+	/*
+	 * About to sleep: ask for a notification when there is something to take (or
+	 * produce), or room to reserve (or consume). True: there is none yet, and the
+	 * notification will come. False: look again.
+	 */
+	bool (*arm_take)(struct vtc_port *port, unsigned int queue);
+	bool (*arm_reserve)(struct vtc_port *port, unsigned int queue);
+};
+
+struct vtc_port {
+	const struct vtc__port_ops *ops;
+	struct vtc_ctx *ctx;
+	struct vtc__loop *loop;	 /* while joined */
+	struct vtc_relay *relay; /* while joined */
+	struct vtc_port *peer;	 /* while joined; may be the port itself */
+	struct vtc__capture *capture;
+	unsigned int queue_pairs; /* most */
+
+	/*
+	 * What the port's owner sets, followed by vtc__port_changed(): how many queue
+	 * pairs can move packets, and what packets the far side takes: feature bits as
+	 * vtc_offload_new() wants them, and the role of the far side.
+	 */
+	unsigned int ready;
+	uint64_t accepts[2];
+	uint32_t far_role; /* enum vtc_vring_role */
+	bool accepts_all;  /* whatever the header asks for: never look at it */
+	bool mergeable;	   /* reserve(): one packet may take many chains */
+
+	struct vtc__counters *counters; /* queue_pairs */
+};
+
+/* ---- What all ports share (port.c) ---- */
+
+/* Set up the common part, with a reference to the context. */
+int vtc__port_init(struct vtc_port *port, struct vtc_ctx *ctx,
+		   const struct vtc__port_ops *ops, unsigned int queue_pairs);
+/* The reverse; the struct itself is the owner's. */
+void vtc__port_fini(struct vtc_port *port);
+
+/* Ready queues or accepted packets have changed: the relay follows at its next turn. */
+void vtc__port_changed(struct vtc_port *port);
+
+/* Something is to be done on a queue: the relay looks at the port's queues. */
+void vtc__port_kicked(struct vtc_port *port);
+
+static inline void vtc__count(struct vtc_port *port, unsigned int queue,
+			      enum vtc__counter what, uint64_t by)
+{
+	_Atomic uint64_t *p = &port->counters[queue].value[what];
+
+	/* One writer: no locked addition. */
+	atomic_store_explicit(p, atomic_load_explicit(p, memory_order_relaxed) + by,
+			      memory_order_relaxed);
+}
+
+/* ---- Capture (capture.c): NULL is no capture ---- */
+
+enum vtc__direction { VTC__RX, VTC__TX };
+
+/* The packets are the readable (rx) or, as far as done says, the writable segments. */
+void vtc__capture_rx(struct vtc_port *port, unsigned int queue,
+		     const struct vtc_chain *chains, unsigned int count);
+void vtc__capture_tx(struct vtc_port *port, unsigned int queue,
+		     const struct vtc_chain *chains, const struct vtc_done *done,
+		     unsigned int count);
+void vtc__capture_end(struct vtc_port *port);
+
+#endif

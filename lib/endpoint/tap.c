@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include <vtc/port.h>
+#include <vtc/relay.h>
+
+int vtc_port_open_tap(struct vtc_ctx *ctx, const struct vtc_tap_opts *opts,
+		      struct vtc_port **ret_port)
+{
+	(void)ctx;
+	(void)opts;
+	(void)ret_port;
+	return -EOPNOTSUPP;
+}

@@ -185,11 +185,14 @@ static inline void vtc__count(struct vtc_port *port, unsigned int queue,
 
 /* ---- Capture (capture.c): NULL is no capture ---- */
 
-enum vtc__direction { VTC__RX, VTC__TX };
-
-/* The packets are the readable (rx) or, as far as done says, the writable segments. */
+/*
+ * Note packets that passed. They are the readable segments of the chains, or if there is
+ * a done the writable ones as far as it says; a packet in several chains is joined by the
+ * number of buffers in its header. More than a burst is not noted.
+ */
 void vtc__capture_rx(struct vtc_port *port, unsigned int queue,
-		     const struct vtc_chain *chains, unsigned int count);
+		     const struct vtc_chain *chains, const struct vtc_done *done,
+		     unsigned int count);
 void vtc__capture_tx(struct vtc_port *port, unsigned int queue,
 		     const struct vtc_chain *chains, const struct vtc_done *done,
 		     unsigned int count);

@@ -131,7 +131,7 @@ struct vtc__vhost_inflight {
 	uint64_t offset;
 	uint16_t queues;
 	uint16_t queue_size;
-	uint32_t padding; /* not on the wire */
+	uint32_t padding; /* on the wire of some: the size is 20 or 24 */
 };
 
 /*

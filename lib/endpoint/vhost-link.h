@@ -12,15 +12,19 @@
 struct vtc_ctx;
 struct vtc__vhost_link;
 
+/* All are called by the loop; down() by drop(), too. Each may drop the peer. */
 struct vtc__vhost_link_ops {
-	/* A peer is there. */
+	/* A peer is there; from here on it is watched. */
 	void (*up)(void *data);
 	/*
 	 * A checked message. Descriptors that are kept are taken out of it (-1); the link
 	 * closes the others. A negative result ends the connection.
 	 */
 	int (*message)(void *data, struct vtc__vhost_message *message);
-	/* The peer is gone, or was left; told once for each up(). Never by close(). */
+	/*
+	 * The peer is gone, or was left; told once for each up(). Never by close(). The
+	 * reason stays where it is until the next down() or close().
+	 */
 	void (*down)(void *data, const char *why);
 };
 
@@ -32,7 +36,10 @@ struct vtc__vhost_link_opts {
 	enum vtc__vhost_reader reader;
 };
 
-/* Opens what can be opened at once; the error record is written. */
+/*
+ * Opens what can be opened at once; the error record is written. A peer that is there
+ * already is told of by the loop. A listening socket that is passed in is made not to block.
+ */
 int vtc__vhost_link_open(struct vtc_ctx *ctx, const struct vtc__vhost_link_opts *opts,
 			 const struct vtc__vhost_link_ops *ops, void *data,
 			 struct vtc__vhost_link **ret_link);
@@ -53,7 +60,7 @@ void vtc__vhost_link_set_protocol(struct vtc__vhost_link *link, uint64_t feature
 int vtc__vhost_link_send(struct vtc__vhost_link *link,
 			 const struct vtc__vhost_message *message);
 
-/* Reply to a message: flags and request are set from it. */
+/* Reply to a message: flags and request are set from it; size is the caller's. */
 int vtc__vhost_link_reply(struct vtc__vhost_link *link,
 			  const struct vtc__vhost_message *request,
 			  struct vtc__vhost_message *reply);

@@ -126,12 +126,13 @@ struct vtc__vhost_config {
 	uint8_t bytes[VTC__VHOST_CONFIG_MAX];
 };
 
+/* QEMU and DPDK have 24 bytes on the wire, rust-vmm 20: send 24, reply as was asked. */
 struct vtc__vhost_inflight {
 	uint64_t size;
 	uint64_t offset;
 	uint16_t queues;
 	uint16_t queue_size;
-	uint32_t padding; /* on the wire of some: the size is 20 or 24 */
+	uint32_t padding;
 };
 
 /*

@@ -349,15 +349,24 @@ VTC_API int vtc_port_get_info(const struct vtc_port *port, struct vtc_port_info 
  * @brief Write what passes a port to a file, as pcapng, both directions.
  *
  * Packets are written with the time, the direction and the queue as they pass; large ones
- * as they are. A packet that cannot be written at once is left out and counted in the
- * interface statistics that end the capture.
+ * as they are, and with a checksum that is still missing if it is. The one capture of the
+ * port that may be on ends before.
+ *
+ * A reader that is slow is never waited for: a packet that cannot be written at once is
+ * left out and counted in the interface statistics that end the capture. When a reader
+ * has gone or there is no room on the disk, the capture ends and the log says so; no
+ * signal is raised. The flags of the open file are left as they are.
+ *
+ * Beside the system calls named above, this makes writev or sendmsg, rt_sigprocmask,
+ * rt_sigpending and rt_sigtimedwait, and for a pipe poll.
  *
  * @param[in] port the port
- * @param[in] fd file or pipe to write to, duplicated; -1: end the capture
+ * @param[in] fd file, pipe or stream socket to write to, duplicated; -1: end the capture
  * @param[in] snaplen bytes of each packet at most; 0: all
  * @retval 0 done
- * @retval -EINVAL @p port is NULL
+ * @retval -EINVAL @p port is NULL, or @p fd is a terminal
  * @retval -EBADF @p fd is not open for writing
+ * @retval -EAGAIN the pipe or socket has no room to begin
  * @retval -EMFILE no file descriptor is left
  * @retval -ENOMEM memory is out
  * @return other negative numbers are those of write(2)

@@ -25,3 +25,13 @@ int vtc__opts_load(void *dst, size_t size, size_t first, const void *opts)
 	memcpy(dst, opts, given < size ? given : size);
 	return 0;
 }
+
+void vtc__opts_give(void *given, const void *src, size_t size)
+{
+	uint32_t room;
+
+	memcpy(&room, given, sizeof(room));
+	memset(given, 0, room);
+	memcpy(given, src, room < size ? room : size);
+	memcpy(given, &room, sizeof(room));
+}

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct vtc_ctx;
@@ -23,6 +24,10 @@ struct vtc__timer {
 	struct vtc__timer *next; /* in order of time */
 	bool set;
 };
+
+/* What a watch or a timer is a part of. */
+#define VTC__OWNER(part, type, member) \
+	((type *)(void *)((char *)(part)-offsetof(type, member)))
 
 struct vtc__loop;
 

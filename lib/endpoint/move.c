@@ -1,2 +1,462 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Moves: see move.h. Which way a burst goes depends on who has memory: both (one copy,
+ * here), one (the other port works in it), or none (by a buffer of the relay's).
+ */
 #include "move.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* How many packets ahead to fetch what will be read and written. */
+#define AHEAD 4
+
+#define MIN_LEN (VTC__HDR_LEN + 14u) /* header and Ethernet header */
+
+int vtc__mover_add_bounce(struct vtc__mover *m)
+{
+	if (!m->bounce)
+		m->bounce = malloc((size_t)VTC__BOUNCE_MAX * VTC__PACKET_MAX);
+	return m->bounce ? 0 : -ENOMEM;
+}
+
+/* ---- What a source gives ---- */
+
+struct source {
+	struct vtc__flow *flow;
+	struct vtc__burst *burst;
+	unsigned int taken;
+	unsigned int used;
+	uint64_t bytes; /* of those used, with headers */
+	uint64_t bad;
+};
+
+static bool take(struct source *s, struct vtc__mover *m, struct vtc__flow *f,
+		 unsigned int max)
+{
+	int n = f->from->ops->take(f->from, f->from_queue, &m->from, max);
+
+	*s = (struct source){ .flow = f,
+			      .burst = &m->from,
+			      .taken = n > 0 ? (unsigned int)n : 0 };
+	return n > 0;
+}
+
+static void count_rx(struct vtc_port *port, unsigned int queue, uint64_t packets,
+		     uint64_t bytes)
+{
+	uint64_t headers = packets * VTC__HDR_LEN;
+
+	vtc__count(port, queue, VTC__RX_PACKETS, packets);
+	vtc__count(port, queue, VTC__RX_BYTES, bytes > headers ? bytes - headers : 0);
+}
+
+static unsigned int give_back(const struct source *s)
+{
+	struct vtc_port *port = s->flow->from;
+	unsigned int queue = s->flow->from_queue;
+
+	if (s->used) {
+		count_rx(port, queue, s->used, s->bytes);
+		if (s->bad)
+			vtc__count(port, queue, VTC__RX_DROPPED_BAD, s->bad);
+		if (vtc__unlikely(port->capture))
+			vtc__capture_rx(port, queue, s->burst->chains, NULL, s->used);
+	}
+	port->ops->give_back(port, queue, s->burst, s->taken, s->used);
+	return s->used;
+}
+
+/*
+ * A packet's header, checked, and the packet without it. How many segments, or -EPROTO.
+ * The burst's own segments stay as they are, for a capture.
+ */
+static int open_packet(struct vtc__mover *m, const struct vtc_chain *chain,
+		       struct vtc_nethdr *ret_header, struct vtc_segment **ret_segments)
+{
+	unsigned int n = chain->readable;
+	int used;
+
+	if (chain->readable_bytes > VTC__PACKET_MAX || n > VTC__SEGMENTS_MAX ||
+	    vtc_nethdr_get(chain->segments, n, VTC__HDR_LEN, ret_header))
+		return -EPROTO;
+	memcpy(m->packet, chain->segments, n * sizeof(m->packet[0]));
+	used = vtc_nethdr_strip(m->packet, n, VTC__HDR_LEN);
+	if (used < 0)
+		return -EPROTO;
+	*ret_segments = m->packet + used;
+	return (int)n - used;
+}
+
+/* ---- Memory to memory ---- */
+
+static unsigned int want_room(const struct source *s, bool greedy)
+{
+	unsigned int want = 0;
+
+	if (greedy)
+		return VTC__BURST_MAX;
+	for (unsigned int i = 0; i < s->taken; i++)
+		want += vtc__room_for(s->burst->chains[i].readable_bytes);
+	return want;
+}
+
+static struct vtc__raw_header read_header(const uint8_t *from)
+{
+	struct vtc__raw_header h;
+
+	memcpy(&h.first, from, 8);
+	memcpy(&h.second, from + 8, 4);
+	/* From here on in registers: the guest's memory is not looked at again. */
+	__asm__ volatile("" : "+r"(h.first), "+r"(h.second));
+	return (struct vtc__raw_header){ le64toh(h.first), le32toh(h.second) };
+}
+
+/* What the far side is told; false: somebody must look closer. */
+VTC__ALWAYS bool simple_header(struct vtc__raw_header *h, uint32_t len, bool takes_csum)
+{
+	unsigned int asks = (unsigned int)h->first & VTC__RAW_ASKS;
+	uint64_t start = h->first >> VTC__RAW_CSUM_START;
+	uint32_t offset = h->second & 0xffff;
+
+	h->second = VTC__RAW_ONE;
+	if (vtc__likely(!asks)) {
+		h->first = 0;
+		return true;
+	}
+	if (asks != VTC_NETHDR_F_NEEDS_CSUM || !takes_csum || start + offset + 2 > len)
+		return false;
+	h->first = start << VTC__RAW_CSUM_START | VTC_NETHDR_F_NEEDS_CSUM;
+	h->second |= offset;
+	return true;
+}
+
+/* Header and packet in one segment, or one for each; most are. */
+VTC__ALWAYS const uint8_t *payload(const struct vtc_chain *chain)
+{
+	const struct vtc_segment *s = chain->segments;
+
+	if (vtc__likely(chain->readable == 1))
+		return (const uint8_t *)s->base + VTC__HDR_LEN;
+	if (chain->readable == 2 && s->len == VTC__HDR_LEN)
+		return s[1].base;
+	return NULL;
+}
+
+VTC__ALWAYS bool put_simple(struct vtc__room *room, const struct vtc_chain *chain)
+{
+	uint32_t len = chain->readable_bytes - VTC__HDR_LEN;
+	const uint8_t *packet = payload(chain);
+	struct vtc__raw_header h;
+
+	/* A header with less than 16 bytes behind it is left to the slow way, too. */
+	if (vtc__unlikely(!packet) ||
+	    vtc__unlikely(len - 16 > VTC__PACKET_MAX - VTC__HDR_LEN - 16))
+		return false;
+	h = read_header(chain->segments->base);
+	return simple_header(&h, len, room->port->takes_csum) &&
+	       vtc__room_put_plain(room, h, packet, len);
+}
+
+static int put_closely(struct vtc__room *room, struct vtc__mover *m, struct source *s,
+		       const struct vtc_chain *chain)
+{
+	struct vtc_segment *segments;
+	struct vtc_nethdr header;
+	int n = open_packet(m, chain, &header, &segments);
+	int err = n < 0 ? n : vtc__room_put(room, m, &header, segments, (unsigned int)n);
+
+	if (err != -EPROTO)
+		return err;
+	s->bad++;
+	return 0;
+}
+
+VTC__ALWAYS void fetch(const struct source *s, const struct vtc__room *room,
+		       unsigned int i, unsigned int ahead)
+{
+	if (i + ahead < s->taken)
+		__builtin_prefetch(s->burst->chains[i + ahead].segments->base, 0);
+	if (room->used + ahead < room->got)
+		__builtin_prefetch(room->burst->chains[room->used + ahead].segments->base,
+				   1);
+}
+
+static unsigned int from_memory_to_memory(struct vtc__mover *m, struct vtc__flow *f,
+					  unsigned int max, uint32_t bytes)
+{
+	struct vtc__room room;
+	struct source s;
+	int err = 0;
+
+	if (!take(&s, m, f, max)) {
+		f->blocked = false;
+		return 0;
+	}
+	vtc__room_take(&room, f->to, f->to_queue, &m->to, want_room(&s, f->greedy));
+	for (unsigned int i = 0; i < AHEAD; i++)
+		fetch(&s, &room, i, 0);
+	while (s.used < s.taken && s.bytes < bytes) {
+		const struct vtc_chain *chain = &s.burst->chains[s.used];
+
+		fetch(&s, &room, s.used, AHEAD);
+		if (vtc__unlikely(!put_simple(&room, chain))) {
+			err = put_closely(&room, m, &s, chain);
+			if (err)
+				break;
+		}
+		s.bytes += chain->readable_bytes;
+		s.used++;
+	}
+	f->blocked = err;
+	f->greedy = err && room.got == room.want;
+	vtc__room_give(&room);
+	return give_back(&s);
+}
+
+/* ---- To a port that sends them itself ---- */
+
+static void note(struct source *s, unsigned int count)
+{
+	for (; count; count--)
+		s->bytes += s->burst->chains[s->used++].readable_bytes;
+}
+
+/* What was collected goes; true: all of it is done with. */
+static bool flush(struct source *s, struct vtc__feed *feed)
+{
+	unsigned int count = feed->count;
+	unsigned int n = vtc__feed_flush(feed);
+
+	note(s, n);
+	return n == count;
+}
+
+static int convert(struct source *s, struct vtc__mover *m, struct vtc__feed *feed,
+		   const struct vtc_nethdr *header, const struct vtc_segment *segments,
+		   unsigned int n)
+{
+	if (!flush(s, feed))
+		return -ENOSPC;
+	if (!vtc__feed_convert(feed, m, header, segments, n, &s->flow->sent))
+		return -ENOSPC;
+	note(s, 1);
+	return 0;
+}
+
+/* One packet: collected, or done with. -ENOSPC: the port takes no more. */
+static int offer(struct source *s, struct vtc__mover *m, struct vtc__feed *feed,
+		 const struct vtc_chain *chain)
+{
+	struct vtc_segment *segments;
+	struct vtc_nethdr header;
+	int n = open_packet(m, chain, &header, &segments);
+	int err = n;
+
+	if (n >= 0)
+		err = vtc__feed_add(feed, m, &header, segments, (unsigned int)n);
+	if (err == -ENOSPC) {
+		if (!flush(s, feed))
+			return -ENOSPC;
+		err = vtc__feed_add(feed, m, &header, segments, (unsigned int)n);
+	}
+	if (err == 1)
+		return convert(s, m, feed, &header, segments, (unsigned int)n);
+	if (err != -EPROTO)
+		return err;
+	if (!flush(s, feed))
+		return -ENOSPC;
+	s->bad++;
+	note(s, 1);
+	return 0;
+}
+
+static bool feed_checked(struct source *s, struct vtc__mover *m, uint32_t bytes)
+{
+	struct vtc__feed feed = { .port = s->flow->to,
+				  .queue = s->flow->to_queue,
+				  .burst = &m->out,
+				  .headers = m->out_headers };
+	uint64_t offered = 0;
+
+	while (s->used + feed.count < s->taken && offered < bytes) {
+		const struct vtc_chain *chain = &s->burst->chains[s->used + feed.count];
+
+		offered += chain->readable_bytes;
+		if (offer(s, m, &feed, chain))
+			return false;
+	}
+	return flush(s, &feed);
+}
+
+static bool feed_unseen(struct source *s, uint32_t bytes)
+{
+	unsigned int count = 0, n;
+
+	for (uint64_t sum = 0; count < s->taken && sum < bytes; count++)
+		sum += s->burst->chains[count].readable_bytes;
+	n = vtc__feed_chains(s->flow->to, s->flow->to_queue, s->burst->chains, count);
+	note(s, n);
+	return n == count;
+}
+
+/* True: the port took all. */
+static bool feed(struct source *s, struct vtc__mover *m, uint32_t bytes)
+{
+	return s->flow->to->accepts_all ? feed_unseen(s, bytes)
+					: feed_checked(s, m, bytes);
+}
+
+static unsigned int from_memory_to_port(struct vtc__mover *m, struct vtc__flow *f,
+					unsigned int max, uint32_t bytes)
+{
+	struct source s;
+
+	f->blocked = false;
+	if (!take(&s, m, f, max))
+		return 0;
+	f->blocked = !feed(&s, m, bytes);
+	return give_back(&s);
+}
+
+/* ---- From a port that reads them itself ---- */
+
+static uint64_t sum_done(const struct vtc_done *done, unsigned int count)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		sum += done[i].len;
+	return sum;
+}
+
+static unsigned int from_port_to_memory(struct vtc__mover *m, struct vtc__flow *f,
+					unsigned int max)
+{
+	struct vtc_port *from = f->from, *to = f->to;
+	unsigned int want = f->greedy ? VTC__BURST_MAX : max;
+	unsigned int packets = 0;
+	struct vtc__room room;
+	int n;
+
+	vtc__room_take(&room, to, f->to_queue, &m->to, want);
+	f->blocked = room.got < room.want;
+	if (!room.got)
+		return 0;
+	n = from->ops->produce(from, f->from_queue, &m->to, room.got, to->mergeable,
+			       &packets);
+	room.used = n > 0 ? (unsigned int)n : 0;
+	f->blocked = f->blocked && room.used == room.got;
+	f->greedy = room.used > room.got / 2;
+	if (room.used && from->capture)
+		vtc__capture_rx(from, f->from_queue, m->to.chains, m->to.done, room.used);
+	if (room.used) {
+		uint64_t bytes = sum_done(m->to.done, room.used);
+
+		vtc__count(to, f->to_queue, VTC__TX_PACKETS, packets);
+		vtc__count(to, f->to_queue, VTC__TX_BYTES,
+			   bytes - (uint64_t)packets * VTC__HDR_LEN);
+	}
+	vtc__room_give(&room);
+	return packets;
+}
+
+/* Packets in the bounce buffer, as if they had been taken; how many. */
+static unsigned int bounce(struct vtc__mover *m, struct vtc__flow *f)
+{
+	struct vtc_port *from = f->from;
+	unsigned int packets = 0;
+	int n;
+
+	for (unsigned int i = 0; i < VTC__BOUNCE_MAX; i++) {
+		m->from.segments[i] =
+			(struct vtc_segment){ m->bounce + (size_t)i * VTC__PACKET_MAX,
+					      VTC__PACKET_MAX };
+		m->from.chains[i] = (struct vtc_chain){ .segments = &m->from.segments[i],
+							.writable_bytes = VTC__PACKET_MAX,
+							.writable = 1,
+							.id = i };
+	}
+	n = from->ops->produce(from, f->from_queue, &m->from, VTC__BOUNCE_MAX, false,
+			       &packets);
+	for (int i = 0; i < n; i++) {
+		struct vtc_chain *chain = &m->from.chains[i];
+
+		chain->segments->len = m->from.done[i].len;
+		chain->readable_bytes = m->from.done[i].len;
+		chain->writable_bytes = chain->writable = 0;
+		chain->readable = 1;
+	}
+	if (n > 0 && from->capture)
+		vtc__capture_rx(from, f->from_queue, m->from.chains, NULL,
+				(unsigned int)n);
+	return n > 0 ? (unsigned int)n : 0;
+}
+
+/* What the receiver does not take is lost: there is nowhere to leave it. */
+static unsigned int from_port_to_port(struct vtc__mover *m, struct vtc__flow *f)
+{
+	struct source s = { .flow = f, .burst = &m->from };
+
+	f->blocked = false;
+	s.taken = bounce(m, f);
+	if (!s.taken)
+		return 0;
+	(void)feed(&s, m, UINT32_MAX);
+	vtc__count(f->to, f->to_queue, VTC__COPIES, s.used - s.bad);
+	vtc__count(f->from, f->from_queue, VTC__RX_DROPPED_BAD, s.bad);
+	vtc__count(f->to, f->to_queue, VTC__TX_DROPPED_ROOM, s.taken - s.used);
+	f->sent = 0;
+	return s.taken;
+}
+
+/* ---- All of them ---- */
+
+static bool has_room(struct vtc__mover *m, const struct vtc__flow *f)
+{
+	int got = f->to->ops->reserve(f->to, f->to_queue, &m->to, 1);
+
+	if (got <= 0)
+		return false;
+	f->to->ops->commit(f->to, f->to_queue, &m->to, (unsigned int)got, 0);
+	return true;
+}
+
+unsigned int vtc__move(struct vtc__mover *m, struct vtc__flow *flow, unsigned int packets,
+		       uint32_t bytes)
+{
+	bool takes = flow->from->ops->take, reserves = flow->to->ops->reserve;
+
+	/* Do not take what has to be given back. */
+	if (vtc__unlikely(flow->blocked) && reserves && !has_room(m, flow))
+		return 0;
+	if (takes && reserves)
+		return from_memory_to_memory(m, flow, packets, bytes);
+	if (takes)
+		return from_memory_to_port(m, flow, packets, bytes);
+	return reserves ? from_port_to_memory(m, flow, packets)
+			: from_port_to_port(m, flow);
+}
+
+static unsigned int drop_taken(struct vtc__mover *m, struct vtc__flow *f,
+			       unsigned int max)
+{
+	struct source s;
+
+	if (!take(&s, m, f, max))
+		return 0;
+	note(&s, s.taken);
+	return give_back(&s);
+}
+
+unsigned int vtc__move_drop(struct vtc__mover *m, struct vtc__flow *flow,
+			    unsigned int packets, enum vtc__counter why)
+{
+	unsigned int n =
+		flow->from->ops->take ? drop_taken(m, flow, packets) : bounce(m, flow);
+
+	flow->sent = 0;
+	if (n)
+		vtc__count(flow->to, flow->to_queue, why, n);
+	return n;
+}

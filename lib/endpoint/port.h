@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <vtc/nethdr.h>
 #include <vtc/port.h>
 
 #include "loop.h"
@@ -79,7 +80,7 @@ struct vtc__port_ops {
 	 */
 	int (*attach)(struct vtc_port *port);
 	void (*detach)(struct vtc_port *port);
-	/* Frees all but the struct's common part, see vtc__port_free(). */
+	/* The port is not joined. Ends with vtc__port_fini() and frees the struct. */
 	void (*close)(struct vtc_port *port);
 	void (*info)(const struct vtc_port *port, struct vtc_port_info *info);
 
@@ -157,6 +158,11 @@ struct vtc_port {
 	bool mergeable;	   /* reserve(): one packet may take many chains */
 
 	struct vtc__counters *counters; /* queue_pairs */
+
+	/* The relay's. */
+	struct vtc_offload *offload; /* to what the far side takes */
+	bool takes_csum;	     /* it completes checksums */
+	bool changed;
 };
 
 /* ---- What all ports share (port.c) ---- */
@@ -173,6 +179,12 @@ void vtc__port_changed(struct vtc_port *port);
 /* Something is to be done on a queue: the relay looks at the port's queues. */
 void vtc__port_kicked(struct vtc_port *port);
 
+/* Packets can come from it; not so from a callback. */
+static inline bool vtc__port_gives(const struct vtc_port *port)
+{
+	return port->ops->take || port->ops->produce;
+}
+
 static inline void vtc__count(struct vtc_port *port, unsigned int queue,
 			      enum vtc__counter what, uint64_t by)
 {
@@ -188,7 +200,7 @@ static inline void vtc__count(struct vtc_port *port, unsigned int queue,
 /*
  * Note packets that passed. They are the readable segments of the chains, or if there is
  * a done the writable ones as far as it says; a packet in several chains is joined by the
- * number of buffers in its header. More than a burst is not noted.
+ * number of buffers in its header.
  */
 void vtc__capture_rx(struct vtc_port *port, unsigned int queue,
 		     const struct vtc_chain *chains, const struct vtc_done *done,

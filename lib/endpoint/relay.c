@@ -1,53 +1,598 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A relay: looks at the queues of all ports in turn, and goes to sleep when there is
+ * nothing to do. Ports tell what has changed; the relay follows at its next turn.
+ */
+#include "relay.h"
+
 #include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 
-#include <vtc/port.h>
-#include <vtc/relay.h>
+#include "core/ctx.h"
+#include "core/error.h"
+#include "core/opts.h"
+#include "move.h"
 
-void vtc_relay_free(struct vtc_relay *relay)
+/* The sizes of 0.3, which callers of any later version reach. */
+#define OPTS_FIRST  sizeof(struct vtc_relay_opts)
+#define STATS_FIRST sizeof(struct vtc_relay_stats)
+
+#define SPIN_NS	      50000u
+#define SPIN_MAX_NS   1000000000u
+#define BURST_PACKETS 64u
+#define BURST_BYTES   (1u << 20)
+#define STALL_MS      10u
+#define BUDGET	      4096u
+
+/* How often all flows are asked for a notification before a timer has to do. */
+#define ARM_TRIES 3
+#define RETRY_NS  200000u
+
+/* How many times the average distance of packets it is worth to look for the next. */
+#define SPIN_DISTANCES 3
+/* The average follows an eighth of the way; a pause counts as this many spins at most. */
+#define EWMA_SHIFT     3
+#define PAUSE_MAX      4
+
+enum stat { PACKETS, TURNS, SLEEPS, WAKE_UPS, SPINS, STATS };
+
+struct join {
+	struct join *next;
+	struct vtc_port *ports[2]; /* a port that is joined with itself: twice */
+	unsigned int max;
+	struct vtc__flow flows[];
+};
+
+struct vtc_relay {
+	struct vtc_ctx *ctx;
+	struct vtc__loop *loop;
+	struct vtc_relay_opts opts;
+	struct join *joins;
+	struct vtc__flow **flows; /* those that can move packets */
+	unsigned int count, max;
+	unsigned int at; /* whose turn it is */
+
+	bool changed; /* some port */
+	bool kicked;  /* something is to be done */
+	bool running; /* within vtc_relay_process() */
+	bool asleep;
+	struct vtc__timer timer;
+
+	uint64_t last_ns;     /* when packets came last */
+	uint64_t distance_ns; /* from one to the next, on average */
+
+	_Atomic uint64_t stats[STATS];
+	struct vtc__mover mover;
+};
+
+static void count(struct vtc_relay *r, enum stat what, uint64_t by)
 {
-	(void)relay;
+	/* One writer: no locked addition. */
+	atomic_store_explicit(
+		&r->stats[what],
+		atomic_load_explicit(&r->stats[what], memory_order_relaxed) + by,
+		memory_order_relaxed);
 }
 
-int vtc_relay_get_fd(const struct vtc_relay *relay)
+/* ---- Life ---- */
+
+static int load_opts(struct vtc_relay_opts *o, const struct vtc_relay_opts *given)
 {
-	(void)relay;
-	return -EOPNOTSUPP;
+	int err = vtc__opts_load(o, sizeof(*o), OPTS_FIRST, given);
+
+	if (err)
+		return err;
+	if (o->flags || o->reserved || o->burst_packets > VTC__BURST_MAX ||
+	    o->spin_ns > SPIN_MAX_NS)
+		return -EINVAL;
+	if (!o->spin_ns)
+		o->spin_ns = SPIN_NS;
+	if (!o->burst_packets)
+		o->burst_packets = BURST_PACKETS;
+	if (!o->burst_bytes)
+		o->burst_bytes = BURST_BYTES;
+	if (!o->stall_ms)
+		o->stall_ms = STALL_MS;
+	return 0;
 }
 
-int vtc_relay_get_stats(const struct vtc_relay *relay, struct vtc_relay_stats *stats)
+static void timer_due(struct vtc__timer *timer)
 {
-	(void)relay;
-	(void)stats;
-	return -EOPNOTSUPP;
-}
-
-int vtc_relay_join(struct vtc_relay *relay, struct vtc_port *a, struct vtc_port *b)
-{
-	(void)relay;
-	(void)a;
-	(void)b;
-	return -EOPNOTSUPP;
+	VTC__OWNER(timer, struct vtc_relay, timer)->kicked = true;
 }
 
 int vtc_relay_new(struct vtc_ctx *ctx, const struct vtc_relay_opts *opts,
 		  struct vtc_relay **ret_relay)
 {
-	(void)ctx;
-	(void)opts;
-	(void)ret_relay;
-	return -EOPNOTSUPP;
+	struct vtc_relay_opts o;
+	struct vtc_relay *r;
+	int err;
+
+	if (!ctx || !ret_relay)
+		return vtc__err_arg(ctx, "relay new", "a parameter is NULL");
+	err = load_opts(&o, opts);
+	if (err)
+		return vtc__err(ctx, err, VTC_ERROR_ORIGIN_ARG, "relay new", "options");
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return vtc__err(ctx, -ENOMEM, VTC_ERROR_ORIGIN_SYSTEM, "relay new",
+				"relay");
+	err = vtc__loop_new(ctx, &r->loop);
+	if (err) {
+		free(r);
+		return err;
+	}
+	r->ctx = vtc_ctx_ref(ctx);
+	r->opts = o;
+	r->timer.due = timer_due;
+	*ret_relay = r;
+	return 0;
+}
+
+void vtc_relay_free(struct vtc_relay *relay)
+{
+	if (!relay)
+		return;
+	while (relay->joins)
+		vtc__relay_leave(relay->joins->ports[0]);
+	vtc__loop_free(relay->loop);
+	vtc_ctx_unref(relay->ctx);
+	free(relay->mover.bounce);
+	free(relay->flows);
+	free(relay);
+}
+
+struct vtc__mover *vtc__relay_mover(struct vtc_relay *relay)
+{
+	return &relay->mover;
+}
+
+/* ---- Joins ---- */
+
+static int check_join(const struct vtc_relay *r, const struct vtc_port *a,
+		      const struct vtc_port *b)
+{
+	struct vtc_ctx *ctx = r ? r->ctx : NULL;
+
+	if (!r || !a || !b)
+		return vtc__err_arg(ctx, "relay join", "a parameter is NULL");
+	if (a->ctx != ctx || b->ctx != ctx)
+		return vtc__err_arg(ctx, "relay join", "a port has another context");
+	if (!vtc__port_gives(a) && !vtc__port_gives(b))
+		return vtc__err_arg(ctx, "relay join", "no packet can come from either");
+	if (a == b && !a->ops->take)
+		return vtc__err_arg(ctx, "relay join", "a tap is joined with itself");
+	if (a->relay || b->relay)
+		return vtc__err(ctx, -EBUSY, VTC_ERROR_ORIGIN_ARG, "relay join",
+				"a port that is joined already");
+	return 0;
+}
+
+static unsigned int queues_of(const struct vtc_port *port)
+{
+	return vtc__port_gives(port) ? port->queue_pairs : 0;
+}
+
+/* Memory for everything that the join may come to need. */
+static int prepare(struct vtc_relay *r, const struct vtc_port *a,
+		   const struct vtc_port *b, struct join **ret_join)
+{
+	unsigned int max = queues_of(a) + (a == b ? 0 : queues_of(b));
+	struct vtc__flow **flows;
+	struct join *j;
+
+	if ((a->ops->produce || b->ops->produce) && vtc__mover_add_bounce(&r->mover))
+		return -ENOMEM;
+	flows = realloc(r->flows, (r->max + max) * sizeof(struct vtc__flow *));
+	if (!flows)
+		return -ENOMEM;
+	r->flows = flows;
+	j = calloc(1, sizeof(*j) + max * sizeof(j->flows[0]));
+	if (!j)
+		return -ENOMEM;
+	j->max = max;
+	*ret_join = j;
+	return 0;
+}
+
+static void unbind(struct vtc_port *port)
+{
+	vtc_offload_free(port->offload);
+	port->offload = NULL;
+	port->loop = NULL;
+	port->relay = NULL;
+	port->peer = NULL;
+}
+
+static int bind(struct vtc_relay *r, struct vtc_port *port, struct vtc_port *peer)
+{
+	int err;
+
+	port->loop = r->loop;
+	port->relay = r;
+	port->peer = peer;
+	port->changed = true;
+	err = port->ops->attach ? port->ops->attach(port) : 0;
+	if (err)
+		unbind(port);
+	return err;
+}
+
+static void release(struct vtc_port *port)
+{
+	if (port->ops->detach)
+		port->ops->detach(port);
+	unbind(port);
+}
+
+static int bind_both(struct vtc_relay *r, struct vtc_port *a, struct vtc_port *b)
+{
+	int err = bind(r, a, b);
+
+	if (err || a == b)
+		return err;
+	err = bind(r, b, a);
+	if (err)
+		release(a);
+	return err;
+}
+
+int vtc_relay_join(struct vtc_relay *relay, struct vtc_port *a, struct vtc_port *b)
+{
+	struct join *j;
+	int err = check_join(relay, a, b);
+
+	if (err)
+		return err;
+	err = prepare(relay, a, b, &j);
+	if (err)
+		return vtc__err(relay->ctx, err, VTC_ERROR_ORIGIN_SYSTEM, "relay join",
+				"memory of the join");
+	err = bind_both(relay, a, b);
+	if (err) {
+		free(j);
+		return vtc__err(relay->ctx, err, VTC_ERROR_ORIGIN_SYSTEM, "relay join",
+				"%s and %s", a->ops->kind, b->ops->kind);
+	}
+	j->ports[0] = a;
+	j->ports[1] = b;
+	j->next = relay->joins;
+	relay->joins = j;
+	relay->max += j->max;
+	vtc__relay_look(relay, true);
+	return 0;
+}
+
+static struct join *unlink_join(struct vtc_relay *r, const struct vtc_port *port)
+{
+	struct join **at = &r->joins, *j;
+
+	while ((*at)->ports[0] != port && (*at)->ports[1] != port)
+		at = &(*at)->next;
+	j = *at;
+	*at = j->next;
+	return j;
+}
+
+void vtc__relay_leave(struct vtc_port *port)
+{
+	struct vtc_relay *r = port->relay;
+	struct join *j;
+
+	if (!r)
+		return;
+	j = unlink_join(r, port);
+	release(j->ports[0]);
+	if (j->ports[1] != j->ports[0])
+		release(j->ports[1]);
+	r->max -= j->max;
+	r->count = 0;
+	vtc__relay_look(r, true);
+	free(j);
+}
+
+void vtc__relay_look(struct vtc_relay *relay, bool changed)
+{
+	relay->changed = relay->changed || changed;
+	relay->kicked = true;
+	if (!relay->running)
+		(void)vtc__loop_wake(relay->loop);
+}
+
+/* ---- What has changed ---- */
+
+static bool has(const struct vtc_port *port, unsigned int bit)
+{
+	return port->accepts[bit / 64] >> bit % 64 & 1;
+}
+
+/* Without memory for it the port gets nothing: nobody could convert for it. */
+static void follow_port(struct vtc_port *port)
+{
+	bool driver = port->far_role == VTC_VRING_DRIVER;
+	struct vtc_offload *o = NULL;
+
+	if (!port->changed)
+		return;
+	port->changed = false;
+	if (vtc_offload_new(port->ctx, port->accepts,
+			    driver ? VTC_VRING_DRIVER : VTC_VRING_DEVICE, &o))
+		port->changed = true;
+	vtc_offload_free(port->offload);
+	port->offload = o;
+	port->takes_csum = has(port, driver ? VTC_NET_F_GUEST_CSUM : VTC_NET_F_CSUM);
+	if (port->peer->ops->peer_changed)
+		port->peer->ops->peer_changed(port->peer);
+}
+
+static void add_flow(struct vtc_relay *r, struct vtc__flow *f, struct vtc_port *from,
+		     unsigned int queue)
+{
+	struct vtc_port *to = from->peer;
+	unsigned int to_queue = queue % (to->ready ? to->ready : to->queue_pairs);
+
+	if (f->from != from || f->from_queue != queue || f->to_queue != to_queue)
+		*f = (struct vtc__flow){
+			.from = from, .to = to, .from_queue = queue, .to_queue = to_queue
+		};
+	f->sent = 0;
+	r->flows[r->count++] = f;
+}
+
+static void add_flows(struct vtc_relay *r, struct vtc__flow *f, struct vtc_port *from)
+{
+	for (unsigned int q = 0; vtc__port_gives(from) && q < from->ready; q++)
+		add_flow(r, f + q, from, q);
+}
+
+static void follow(struct vtc_relay *r)
+{
+	r->changed = false;
+	r->count = 0;
+	for (struct join *j = r->joins; j; j = j->next) {
+		struct vtc_port *a = j->ports[0], *b = j->ports[1];
+
+		follow_port(a);
+		follow_port(b);
+		add_flows(r, j->flows, a);
+		if (a != b)
+			add_flows(r, j->flows + queues_of(a), b);
+	}
+	if (r->at >= r->count)
+		r->at = 0;
+}
+
+/* ---- Turns ---- */
+
+/* Nothing could go. From some time on, what comes is dropped. */
+static unsigned int stall(struct vtc_relay *r, struct vtc__flow *f)
+{
+	uint64_t now = vtc__now_ns(r->ctx);
+	unsigned int n;
+
+	if (!f->since_ns)
+		f->since_ns = now;
+	/* What a port without memory has stays where it comes from, until that drops. */
+	if (!f->from->ops->take || now - f->since_ns < r->opts.stall_ms * VTC__NS_PER_MS)
+		return 0;
+	n = vtc__move_drop(&r->mover, f, r->opts.burst_packets, VTC__TX_DROPPED_ROOM);
+	f->blocked = n;
+	return n;
+}
+
+static unsigned int turn(struct vtc_relay *r, struct vtc__flow *f)
+{
+	unsigned int n;
+
+	if (vtc__unlikely(!f->to->ready || !f->to->offload)) {
+		f->blocked = false;
+		return vtc__move_drop(&r->mover, f, r->opts.burst_packets,
+				      VTC__TX_DROPPED_DOWN);
+	}
+	n = vtc__move(&r->mover, f, r->opts.burst_packets, r->opts.burst_bytes);
+	if (n)
+		f->since_ns = 0;
+	else if (f->blocked)
+		n = stall(r, f);
+	return n;
+}
+
+/* Each flow once, from where we stopped; how many packets. */
+static unsigned int go_round(struct vtc_relay *r, unsigned int budget)
+{
+	unsigned int packets = 0;
+
+	if (vtc__unlikely(r->changed))
+		follow(r);
+	for (unsigned int i = r->count; i && packets < budget; i--) {
+		struct vtc__flow *f = r->flows[r->at];
+
+		if (++r->at == r->count)
+			r->at = 0;
+		packets += turn(r, f);
+	}
+	return packets;
+}
+
+static unsigned int go_on(struct vtc_relay *r, unsigned int budget)
+{
+	unsigned int packets = 0, n;
+
+	do {
+		n = go_round(r, budget - packets);
+		packets += n;
+	} while (n && packets < budget);
+	return packets;
+}
+
+/* ---- Looking for more, and sleep ---- */
+
+static void note_arrival(struct vtc_relay *r, uint64_t now)
+{
+	uint64_t pause = now - r->last_ns, most = PAUSE_MAX * r->opts.spin_ns;
+
+	if (pause > most)
+		pause = most;
+	r->distance_ns += (pause >> EWMA_SHIFT) - (r->distance_ns >> EWMA_SHIFT);
+	r->last_ns = now;
+}
+
+/* Packets that are further apart than we may look are waited for in sleep. */
+static uint64_t spin_time(const struct vtc_relay *r)
+{
+	uint64_t ns = r->distance_ns * SPIN_DISTANCES;
+
+	if (!r->count || r->distance_ns > r->opts.spin_ns)
+		return 0;
+	return ns < r->opts.spin_ns ? ns : r->opts.spin_ns;
+}
+
+static void pause_cpu(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static unsigned int spin(struct vtc_relay *r, unsigned int budget)
+{
+	uint64_t end = spin_time(r);
+	unsigned int n;
+
+	if (!end)
+		return 0;
+	count(r, SPINS, 1);
+	end += r->last_ns;
+	do {
+		pause_cpu();
+		n = go_round(r, budget);
+	} while (!n && vtc__now_ns(r->ctx) < end);
+	return n;
+}
+
+static bool arm_flow(const struct vtc__flow *f)
+{
+	const struct vtc__port_ops *from = f->from->ops, *to = f->to->ops;
+
+	/* What cannot tell whether it has something may just have nothing. */
+	if ((!f->blocked || from->produce) && from->arm_take(f->from, f->from_queue))
+		return true;
+	return f->blocked && to->arm_reserve(f->to, f->to_queue);
+}
+
+/* Ask everybody for a notification; true: all of them will come. */
+static bool arm(struct vtc_relay *r)
+{
+	bool armed = true;
+
+	r->kicked = false;
+	for (unsigned int i = 0; i < r->count; i++) {
+		if (!arm_flow(r->flows[i]))
+			armed = false;
+	}
+	return armed && !r->kicked && !r->changed;
+}
+
+/* When a sender has waited long enough, or, if we could not arm, in a moment. */
+static void set_timer(struct vtc_relay *r, bool armed)
+{
+	uint64_t at = armed ? UINT64_MAX : vtc__now_ns(r->ctx) + RETRY_NS;
+
+	for (unsigned int i = 0; i < r->count; i++) {
+		const struct vtc__flow *f = r->flows[i];
+		uint64_t due = f->since_ns + r->opts.stall_ms * VTC__NS_PER_MS;
+
+		if (f->blocked && f->since_ns && f->from->ops->take && due < at)
+			at = due;
+	}
+	if (at != UINT64_MAX)
+		vtc__loop_set_timer(r->loop, &r->timer, at);
+}
+
+/* Packets that came while we asked to be told; 0: sleep. */
+static unsigned int fall_asleep(struct vtc_relay *r, unsigned int budget)
+{
+	bool armed = arm(r);
+	unsigned int n = 0;
+
+	for (int i = 1; i < ARM_TRIES && !armed && !n; i++) {
+		n = go_round(r, budget);
+		armed = arm(r);
+	}
+	if (n)
+		return n;
+	set_timer(r, armed);
+	count(r, SLEEPS, 1);
+	r->asleep = true;
+	return 0;
+}
+
+static int serve(struct vtc_relay *r)
+{
+	int n = vtc__loop_serve(r->loop);
+
+	if (n > 0 && r->asleep)
+		count(r, WAKE_UPS, 1);
+	r->asleep = false;
+	return n;
+}
+
+static int process(struct vtc_relay *r, unsigned int budget)
+{
+	unsigned int packets;
+	int err = serve(r);
+
+	if (err < 0)
+		return err;
+	packets = go_on(r, budget);
+	if (!packets)
+		packets = spin(r, budget);
+	if (!packets)
+		return (int)fall_asleep(r, budget);
+	note_arrival(r, vtc__now_ns(r->ctx));
+	return (int)packets;
 }
 
 int vtc_relay_process(struct vtc_relay *relay, unsigned int budget)
 {
-	(void)relay;
-	(void)budget;
-	return -EOPNOTSUPP;
+	int n;
+
+	if (!relay)
+		return -EINVAL;
+	if (!budget)
+		budget = BUDGET;
+	relay->running = true;
+	count(relay, TURNS, 1);
+	n = process(relay, budget < INT32_MAX / 2 ? budget : INT32_MAX / 2);
+	relay->running = false;
+	if (n > 0)
+		count(relay, PACKETS, (uint64_t)n);
+	return n;
+}
+
+int vtc_relay_get_fd(const struct vtc_relay *relay)
+{
+	return relay ? vtc__loop_fd(relay->loop) : -EINVAL;
 }
 
 int vtc_relay_wake(struct vtc_relay *relay)
 {
-	(void)relay;
-	return -EOPNOTSUPP;
+	return relay ? vtc__loop_wake(relay->loop) : -EINVAL;
+}
+
+int vtc_relay_get_stats(const struct vtc_relay *relay, struct vtc_relay_stats *stats)
+{
+	struct vtc_relay_stats out = { 0 };
+	uint64_t *const field[STATS] = { &out.packets, &out.turns, &out.sleeps,
+					 &out.wake_ups, &out.spins };
+
+	if (!relay || !stats || stats->sz < STATS_FIRST)
+		return -EINVAL;
+	for (unsigned int i = 0; i < STATS; i++)
+		*field[i] = atomic_load_explicit(&relay->stats[i], memory_order_relaxed);
+	vtc__opts_give(stats, &out, sizeof(out));
+	return 0;
 }

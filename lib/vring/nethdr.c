@@ -82,7 +82,8 @@ static struct vtc_nethdr decode(const uint8_t *raw, unsigned int hdr_size)
 	return h;
 }
 
-static void encode(const struct vtc_nethdr *header, uint16_t num_buffers, uint8_t *raw)
+void vtc__nethdr_encode(const struct vtc_nethdr *header, uint16_t num_buffers,
+			uint8_t *raw)
 {
 	raw[0] = header->flags;
 	raw[1] = header->gso_type;
@@ -189,7 +190,7 @@ int vtc_nethdr_scatter(const struct vtc_nethdr *header, unsigned int hdr_size,
 	if (used < 0)
 		return used;
 
-	encode(header, (uint16_t)used, raw);
+	vtc__nethdr_encode(header, (uint16_t)used, raw);
 	for (int i = 0; i < used; i++) {
 		struct vtc__cursor to = writable(&chains[i]);
 		size_t room = chains[i].writable_bytes, wrote = 0;

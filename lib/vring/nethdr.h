@@ -15,4 +15,8 @@
 /* Does the header fit a packet of this length (without header)? 0 or -EPROTO. */
 int vtc__nethdr_check(const struct vtc_nethdr *header, uint64_t len);
 
+/* Write the 12 bytes of a header. */
+void vtc__nethdr_encode(const struct vtc_nethdr *header, uint16_t num_buffers,
+			uint8_t *raw);
+
 #endif

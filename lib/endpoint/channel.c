@@ -8,7 +8,6 @@
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "core/opts.h"
 #include "doorbell.h"
 #include "layout.h"
+#include "memfd.h"
 
 #define OPTS_FIRST  sizeof(struct vtc_channel_opts)
 #define MEMORIES    (1 + VTC_CHANNEL_POOLS_MAX)
@@ -27,11 +27,6 @@
 #define RING_SIZE   256u
 #define BUFFER_SIZE 2048u
 #define PAGE	    4096u
-
-/* Linux 6.3; older ones say EINVAL. */
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8u
-#endif
 
 /* Our own memory, or a pool's buffers: at the same addresses in each channel. */
 struct memory {
@@ -215,28 +210,14 @@ static int copy_pool_fds(const struct vtc_channel *pool, struct vtc_channel *c)
 	return err;
 }
 
-static int memfd(void)
-{
-	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd = memfd_create("vtc-channel", flags | MFD_NOEXEC_SEAL);
-
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("vtc-channel", flags);
-	return fd < 0 ? -errno : fd;
-}
-
 static int make_memory(struct vtc_channel *c)
 {
 	const struct vtc__layout *l = &c->layout;
-	int fd = memfd();
+	int fd = vtc__memfd_new("vtc-channel", l->size);
 
 	if (fd < 0)
 		return fd;
 	c->memory[0].fd = fd;
-	if (ftruncate(fd, (off_t)l->size))
-		return -errno;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		return -errno;
 	if (pwrite(fd, l, sizeof(*l), 0) != (ssize_t)sizeof(*l))
 		return -ENOMEM;
 	return 0;

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +20,12 @@
 #include "core/ctx.h"
 #include "core/error.h"
 
-#define OPERATION		      "vhost-user open"
-#define BACKLOG			      8
-#define RETRY_NS		      500000000ull
-#define MESSAGES_MAX		      64 /* in one step */
-#define WHY_MAX			      160
-#define MESSAGE_MAX		      (VTC__VHOST_HEADER + VTC__VHOST_PAYLOAD_MAX)
-#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+#define OPERATION    "vhost-user open"
+#define BACKLOG	     8
+#define RETRY_NS     500000000ull
+#define MESSAGES_MAX 64 /* in one step */
+#define WHY_MAX	     160
+#define MESSAGE_MAX  (VTC__VHOST_HEADER + VTC__VHOST_PAYLOAD_MAX)
 
 struct vtc__vhost_link {
 	struct vtc_ctx *ctx;
@@ -374,21 +372,23 @@ static void step(struct vtc__vhost_link *l)
 
 static void listener_ready(struct vtc__watch *watch, uint32_t events)
 {
+	struct vtc__vhost_link *l = VTC__OWNER(watch, struct vtc__vhost_link, listener);
+
 	(void)events;
 	/* One peer at a time: the next one waits in the backlog. */
-	if (container_of(watch, struct vtc__vhost_link, listener)->peer.fd < 0)
-		step(container_of(watch, struct vtc__vhost_link, listener));
+	if (l->peer.fd < 0)
+		step(l);
 }
 
 static void peer_ready(struct vtc__watch *watch, uint32_t events)
 {
 	(void)events;
-	step(container_of(watch, struct vtc__vhost_link, peer));
+	step(VTC__OWNER(watch, struct vtc__vhost_link, peer));
 }
 
 static void timer_due(struct vtc__timer *timer)
 {
-	step(container_of(timer, struct vtc__vhost_link, timer));
+	step(VTC__OWNER(timer, struct vtc__vhost_link, timer));
 }
 
 /* ---- Sending ---- */
@@ -541,6 +541,10 @@ static const char *hint_for(int err)
 	case -EPROTOTYPE:
 	case -ENOTSOCK:
 		return "vhost-user needs a UNIX stream socket";
+	case -EBADF:
+		return "pass a descriptor that is open";
+	case -ENOTCONN:
+		return "connect the socket first";
 	case -EINVAL:
 		return "the flag VTC_VHOST_USER_F_LISTENING is for listening sockets, and "
 		       "for no others";

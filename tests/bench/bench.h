@@ -31,6 +31,8 @@ struct bench_row {
 };
 
 uint64_t bench_now_ns(void);
+/* Of the time stamp counter; 0 if there is none. */
+uint64_t bench_cycles(void);
 void bench_add(struct bench_samples *samples, double value);
 double bench_median(const struct bench_samples *samples);
 

@@ -205,8 +205,7 @@ static bool finish(void)
 	return device_ran;
 }
 
-/* Round trip in ns; 0: disturbed. */
-static double probe(void)
+double duel_probe(void)
 {
 	struct span span;
 	uint64_t now;
@@ -272,18 +271,22 @@ static void note_round_trip(double ns)
 		bench_add(&round_trips, ns);
 }
 
-bool duel_two(struct contender *c, unsigned int burst, struct duel_time *ret_time,
-	      enum duel_state *ret_state)
+bool duel_same_state(double before, double after, enum duel_state *ret_state)
 {
-	double before = probe(), after;
-	bool ran = drive_window(c, burst, ret_time);
-
-	after = probe();
-	if (!ran || before <= 0 || after <= 0 || (before < SLOW_NS) != (after < SLOW_NS))
+	if (before <= 0 || after <= 0 || (before < SLOW_NS) != (after < SLOW_NS))
 		return false;
 	note_round_trip(before);
 	*ret_state = before < SLOW_NS ? DUEL_FAST : DUEL_SLOW;
 	return true;
+}
+
+bool duel_two(struct contender *c, unsigned int burst, struct duel_time *ret_time,
+	      enum duel_state *ret_state)
+{
+	double before = duel_probe();
+	bool ran = drive_window(c, burst, ret_time);
+
+	return duel_same_state(before, duel_probe(), ret_state) && ran;
 }
 
 double duel_round_trip(void)

@@ -36,6 +36,13 @@ void duel_end(void);
 bool duel_two(struct contender *c, unsigned int burst, struct duel_time *ret_time,
 	      enum duel_state *ret_state);
 
+/*
+ * For windows of somebody else's: a cache line's round trip between the two threads in ns
+ * (0: disturbed), and what it was before and after; false: that is no state.
+ */
+double duel_probe(void);
+bool duel_same_state(double before, double after, enum duel_state *ret_state);
+
 /* Median of the round trips that were probed so far. */
 double duel_round_trip(void);
 

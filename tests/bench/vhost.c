@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vhost-user: the library's backend beside DPDK's, each with a virtio-user of DPDK's
+ * testpmd as its driver, on two processors.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "command.h"
+#include "dpdk/testpmd.h"
+#include "duel.h"
+#include "vhost-pair.h"
+
+#define ROUNDS	    11
+#define PEER_NAME   "DPDK 22.11 net_vhost"
+#define PEER_LOOP   "the same, two copies"
+#define LIMIT_NS(b) ((b) == 64 ? 13.0 : 65.0)
+
+#define METHOD                                                                           \
+	"Ring of 256, one queue, mergeable, in order; driver: testpmd net_virtio_user; " \
+	"backend on one processor, driver on the other. Windows of 100 ms in turn with " \
+	"the peer, between probes of the round trip of a cache line (slow: above 250 "   \
+	"ns). Without windows in which a thread ran less than 93 % or waited 5 %. "
+#define TIME_NOTE                                                                    \
+	METHOD                                                                       \
+	"Time for one packet. Target 1.2 if the peer's backend is busy 90 % of the " \
+	"time, else the driver is the limit, and it is 1; vm2vm: 1.5."
+#define CYCLES_NOTE                                                                    \
+	METHOD                                                                         \
+	"Cycles of the backend for one packet, without looks that found nothing. "     \
+	"dequeue: the library lends the packets and a word of each is read, the peer " \
+	"copies them. enqueue: the peer's cycles include that it makes the packets. "  \
+	"loop, vm2vm: the library copies once, the peer twice."
+#define LIMIT_NOTE                                                                    \
+	"vm2vm beside the least time that the lines of a packet and its descriptors " \
+	"need from processor to processor"
+#define PAGES_NOTE                                                                       \
+	METHOD "Loop of 64 B with the driver's memory in pages of 4 KiB, beside itself " \
+	       "with huge pages in the same run."
+#define ROUND_TRIP_NOTE                                                                \
+	"A frontend of the library sends 64 B, polls, gets them back; one at a time. " \
+	"The backend sends back; sleep: it waits in poll(), the peer polls."
+#define LOAD_NOTE                                                                      \
+	"Doorbells that the backend rang or heard for each packet that came or went, " \
+	"loop of 64 B"
+#define IDLE_NOTE "Two ports of two queue pairs, connected, nothing to do for a second"
+#define MEMORY_NOTE                                                                     \
+	"Process with two connected ports of two queue pairs: all pages in memory but " \
+	"the guests'"
+
+enum ring { SPLIT, PACKED, RINGS };
+
+static const char *const rings[] = { "split", "packed" };
+static const char *const modes[] = { "dequeue", "enqueue", "loop", "vm2vm" };
+static const uint32_t sizes[] = { 64, 512, 1518 };
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+static const char *dir, *bin;
+
+/* ---- What is compared ---- */
+
+struct results {
+	struct bench_samples ns[DUEL_STATES], cycles[DUEL_STATES];
+	unsigned int busy;
+};
+
+struct cell {
+	enum mode mode;
+	uint32_t bytes;
+	struct results of[SIDES];
+};
+
+static struct cell cells[RINGS][MODES][SIZES];
+static struct cell small[RINGS]; /* loop of 64 B in small pages */
+
+static void make_cells(void)
+{
+	for (enum ring ring = 0; ring < RINGS; ring++) {
+		small[ring] = (struct cell){ .mode = LOOP, .bytes = 64 };
+		for (enum mode mode = 0; mode < MODES; mode++)
+			for (unsigned int i = 0; i < SIZES; i++)
+				cells[ring][mode][i] =
+					(struct cell){ .mode = mode, .bytes = sizes[i] };
+	}
+}
+
+static void turn(const struct pair *pair, struct cell *cell, struct results *results)
+{
+	enum duel_state state;
+	struct figure figure;
+	double before;
+	bool ran;
+
+	pair_prepare(pair, cell->mode, cell->bytes);
+	before = duel_probe();
+	ran = pair_run(pair, cell->mode, &figure);
+	if (!duel_same_state(before, duel_probe(), &state) || !ran)
+		return;
+	bench_add(&results->ns[state], figure.ns);
+	bench_add(&results->cycles[state], figure.cycles);
+	results->busy += figure.busy;
+}
+
+static void both(const struct pair pairs[SIDES], struct cell *cell)
+{
+	turn(&pairs[OWN], cell, &cell->of[OWN]);
+	turn(&pairs[PEER], cell, &cell->of[PEER]);
+}
+
+/* ---- Pairs ---- */
+
+static struct pair pairs[RINGS][PAGES][SIDES];
+
+static void start_pairs(unsigned int ports, enum pages last)
+{
+	struct pair_plan plan = { .dir = dir, .bin = bin, .ports = ports, .queues = 1 };
+
+	for (enum ring ring = 0; ring < RINGS; ring++)
+		for (plan.pages = 0; plan.pages <= last; plan.pages++)
+			for (plan.who = 0; plan.who < SIDES; plan.who++) {
+				plan.packed = ring == PACKED;
+				pairs[ring][plan.pages][plan.who] = pair_start(&plan);
+			}
+}
+
+static void end_pairs(enum pages last)
+{
+	for (enum ring ring = 0; ring < RINGS; ring++)
+		for (enum pages pages = 0; pages <= last; pages++)
+			for (enum who who = 0; who < SIDES; who++)
+				pair_end(&pairs[ring][pages][who]);
+}
+
+static void round_of_ring(enum ring ring)
+{
+	for (enum mode mode = DEQUEUE; mode <= LOOP; mode++)
+		for (unsigned int i = 0; i < SIZES; i++)
+			both(pairs[ring][HUGE], &cells[ring][mode][i]);
+	both(pairs[ring][SMALL], &small[ring]);
+}
+
+static void one_port(unsigned int rounds)
+{
+	start_pairs(1, SMALL);
+	for (unsigned int i = 0; i < rounds; i++)
+		for (enum ring ring = 0; ring < RINGS; ring++)
+			round_of_ring(ring);
+	end_pairs(SMALL);
+}
+
+static void two_ports(unsigned int rounds)
+{
+	start_pairs(2, HUGE);
+	for (unsigned int i = 0; i < rounds; i++)
+		for (enum ring ring = 0; ring < RINGS; ring++)
+			for (unsigned int j = 0; j < SIZES; j++)
+				both(pairs[ring][HUGE], &cells[ring][VM2VM][j]);
+	end_pairs(HUGE);
+}
+
+/* ---- Rows ---- */
+
+static const struct bench_samples *some(const struct bench_samples *samples)
+{
+	return samples && samples->count ? samples : NULL;
+}
+
+static void print(const char *name, const char *unit, const struct bench_samples *own,
+		  const char *peer, const struct bench_samples *theirs, double target,
+		  const char *note)
+{
+	bench_print(&(struct bench_row){
+		.name = name,
+		.unit = unit,
+		.own = some(own),
+		.peer = peer,
+		.theirs = some(theirs),
+		.target = target,
+		.note = note,
+	});
+}
+
+static double target_of(const struct cell *cell)
+{
+	const struct results *peer = &cell->of[PEER];
+	size_t windows = peer->ns[DUEL_FAST].count + peer->ns[DUEL_SLOW].count;
+
+	if (cell->mode == VM2VM)
+		return cell->bytes == 512 ? 1 : 1.5;
+	return 2 * peer->busy > windows ? 1.2 : 1;
+}
+
+static void print_state(enum ring ring, const struct cell *cell, enum duel_state state)
+{
+	const char *slow = state == DUEL_SLOW ? "-slow" : "";
+	const struct results *own = &cell->of[OWN], *peer = &cell->of[PEER];
+	char name[64];
+
+	if (state == DUEL_SLOW && (!own->ns[state].count || !peer->ns[state].count))
+		return;
+	snprintf(name, sizeof(name), "vhost.%s-%u.%s%s", rings[ring], cell->bytes,
+		 modes[cell->mode], slow);
+	print(name, "ns", &own->ns[state], PEER_NAME, &peer->ns[state], target_of(cell),
+	      TIME_NOTE);
+	snprintf(name, sizeof(name), "vhost.%s-%u.%s-cycles%s", rings[ring], cell->bytes,
+		 modes[cell->mode], slow);
+	print(name, "cyc", &own->cycles[state], PEER_NAME, &peer->cycles[state], 1 / 0.85,
+	      CYCLES_NOTE);
+}
+
+static void print_limit(enum ring ring, const struct cell *cell)
+{
+	struct bench_samples limit = { .at = { LIMIT_NS(cell->bytes) }, .count = 1 };
+	char name[64];
+
+	if (cell->mode != VM2VM || cell->bytes == 512)
+		return;
+	snprintf(name, sizeof(name), "vhost.%s-%u.limit", rings[ring], cell->bytes);
+	print(name, "ns", &cell->of[OWN].ns[DUEL_FAST], "the limit", &limit, 0,
+	      LIMIT_NOTE);
+}
+
+static void print_pages(enum ring ring)
+{
+	const struct cell *huge = &cells[ring][LOOP][0];
+	char name[64];
+
+	snprintf(name, sizeof(name), "vhost.%s-64.loop-4k", rings[ring]);
+	print(name, "ns", &small[ring].of[OWN].ns[DUEL_FAST], "itself in huge pages",
+	      &huge->of[OWN].ns[DUEL_FAST], 1 / 1.3, PAGES_NOTE);
+	snprintf(name, sizeof(name), "vhost.%s-64.loop-4k-dpdk", rings[ring]);
+	print(name, "ns", &small[ring].of[PEER].ns[DUEL_FAST], "itself in huge pages",
+	      &huge->of[PEER].ns[DUEL_FAST], 0, PAGES_NOTE);
+}
+
+static void print_cells(void)
+{
+	for (enum ring ring = 0; ring < RINGS; ring++)
+		for (enum mode mode = 0; mode < MODES; mode++)
+			for (unsigned int i = 0; i < SIZES; i++) {
+				const struct cell *cell = &cells[ring][mode][i];
+
+				print_state(ring, cell, DUEL_FAST);
+				print_limit(ring, cell);
+				print_state(ring, cell, DUEL_SLOW);
+			}
+	print_pages(SPLIT);
+	print_pages(PACKED);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int rounds = ROUNDS;
+
+	if (argc < 3)
+		bench_die("usage: vhost PROGRAMS SOCKETS [ROUNDS]");
+	bin = argv[1];
+	dir = argv[2];
+	if (argc > 3)
+		rounds = (unsigned int)atoi(argv[3]);
+	make_cells();
+	if (!testpmd_installed() || !duel_begin())
+		bench_die("not possible");
+	one_port(rounds);
+	two_ports(rounds);
+	duel_end();
+	print_cells();
+	return 0;
+}

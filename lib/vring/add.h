@@ -50,9 +50,13 @@ VTC__ALWAYS void vtc__order_add(struct vtc_vring *v, uint16_t id)
 		v->pulled[v->seq++ & v->pulled_mask] = id;
 }
 
-/* A chain that the device side says is done, or NULL: the ring is broken. */
+/*
+ * A chain that the device side says is done, or NULL: the ring is broken. How much was
+ * written to a chain that is not writable is not said (VIRTIO 2.8.1), and some devices
+ * leave a number there.
+ */
 VTC__ALWAYS struct vtc__owned *vtc__reap_check(struct vtc_vring *v, uint32_t id,
-					       uint32_t len)
+					       uint32_t *len)
 {
 	struct vtc__owned *o;
 
@@ -61,7 +65,9 @@ VTC__ALWAYS struct vtc__owned *vtc__reap_check(struct vtc_vring *v, uint32_t id,
 		return NULL;
 	}
 	o = &v->owned[id];
-	if (vtc__unlikely(len > o->writable)) {
+	if (!o->writable)
+		*len = 0;
+	if (vtc__unlikely(*len > o->writable)) {
 		(void)vtc__vring_break(
 			v, "a used length is more than the chain's writable bytes");
 		return NULL;

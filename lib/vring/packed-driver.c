@@ -163,15 +163,16 @@ VTC__ALWAYS void release(struct vtc_vring *v, uint16_t id, struct course *c)
 VTC__ALWAYS int reap_one(struct vtc_vring *v, struct vtc_done *done, struct course *c)
 {
 	uint64_t word = vtc__load64(slot_at(v, c->pos.slot) + 8, __ATOMIC_ACQUIRE);
+	uint32_t len = vtc__word_len(word);
 	uint16_t id = vtc__packed_id(word);
 	struct vtc__owned *o;
 
 	if (!is_used(vtc__packed_flags(word), c->pos.wrap))
 		return 0;
-	o = vtc__reap_check(v, id, vtc__word_len(word));
+	o = vtc__reap_check(v, id, &len);
 	if (vtc__unlikely(!o))
 		return -EPROTO;
-	*done = (struct vtc_done){ o->id, vtc__word_len(word) };
+	*done = (struct vtc_done){ o->id, len };
 	release(v, id, c);
 	return 1;
 }
@@ -187,7 +188,7 @@ VTC__ALWAYS int reap_in_order(struct vtc_vring *v, struct vtc_done *done,
 			return 0;
 		v->batch_id = vtc__packed_id(word);
 		v->batch_len = vtc__word_len(word);
-		if (!vtc__reap_check(v, v->batch_id, v->batch_len))
+		if (!vtc__reap_check(v, v->batch_id, &v->batch_len))
 			return -EPROTO;
 		v->batch = true;
 	}

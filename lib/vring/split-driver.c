@@ -166,7 +166,7 @@ VTC__ALWAYS bool reap_one(struct vtc_vring *v, struct vtc_done *done, uint16_t u
 	const uint8_t *p = used_at(v, used);
 	uint32_t id = vtc__load32(p, __ATOMIC_RELAXED);
 	uint32_t len = vtc__load32(p + 4, __ATOMIC_RELAXED);
-	struct vtc__owned *o = vtc__reap_check(v, id, len);
+	struct vtc__owned *o = vtc__reap_check(v, id, &len);
 
 	if (vtc__unlikely(!o))
 		return false;
@@ -184,7 +184,7 @@ VTC__ALWAYS bool reap_in_order(struct vtc_vring *v, struct vtc_done *done, uint1
 
 		v->batch_id = vtc__load32(p, __ATOMIC_RELAXED);
 		v->batch_len = vtc__load32(p + 4, __ATOMIC_RELAXED);
-		if (!vtc__reap_check(v, v->batch_id, v->batch_len))
+		if (!vtc__reap_check(v, v->batch_id, &v->batch_len))
 			return false;
 		v->batch = true;
 	}

@@ -7,7 +7,6 @@
 #include "vhost-frontend.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +18,6 @@
 #include "doorbell.h"
 #include "vhost-driver.h"
 #include "vhost-handshake.h"
-
-#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 #define BIT(n) (1ull << (n))
 
@@ -74,7 +71,7 @@ struct frontend {
 
 static struct frontend *frontend_of(const struct vtc_port *port)
 {
-	return container_of((struct vtc_port *)port, struct frontend, port);
+	return VTC__OWNER((struct vtc_port *)port, struct frontend, port);
 }
 
 /* ---- Notifications ---- */
@@ -104,7 +101,7 @@ static void settle(struct frontend *f, unsigned int ring, struct vtc_vring *vrin
 
 static void heard(struct vtc__watch *watch, uint32_t events)
 {
-	struct ring *r = container_of(watch, struct ring, call);
+	struct ring *r = VTC__OWNER(watch, struct ring, call);
 
 	(void)events;
 	vtc__count(&r->frontend->port, r->number / 2, VTC__NOTIFICATIONS_RECEIVED, 1);
@@ -211,7 +208,7 @@ static void stop_patience(struct frontend *f)
 
 static void lost_patience(struct vtc__timer *timer)
 {
-	struct frontend *f = container_of(timer, struct frontend, patience);
+	struct frontend *f = VTC__OWNER(timer, struct frontend, patience);
 
 	vtc__vhost_link_drop(f->link, NO_REPLY);
 }

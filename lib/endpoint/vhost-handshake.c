@@ -6,6 +6,7 @@
 #include "vhost-handshake.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #include <vtc/port.h>
 
@@ -75,7 +76,7 @@ static int send_empty(struct vtc__vhost_handshake *h, uint32_t request)
 
 static int send_u64(struct vtc__vhost_handshake *h, uint32_t request, uint64_t u64)
 {
-	struct vtc__vhost_message m = { .payload.u64 = u64 };
+	struct vtc__vhost_message m = { .size = sizeof(u64), .payload.u64 = u64 };
 
 	return send(h, &m, request);
 }
@@ -83,7 +84,8 @@ static int send_u64(struct vtc__vhost_handshake *h, uint32_t request, uint64_t u
 static int send_state(struct vtc__vhost_handshake *h, uint32_t request, uint32_t index,
 		      uint32_t num)
 {
-	struct vtc__vhost_message m = { .payload.state = { index, num } };
+	struct vtc__vhost_message m = { .size = sizeof(struct vtc__vhost_state),
+					.payload.state = { index, num } };
 
 	return send(h, &m, request);
 }
@@ -91,7 +93,8 @@ static int send_state(struct vtc__vhost_handshake *h, uint32_t request, uint32_t
 static int send_fd(struct vtc__vhost_handshake *h, uint32_t request, uint32_t index,
 		   int fd)
 {
-	struct vtc__vhost_message m = { .fd_count = 1,
+	struct vtc__vhost_message m = { .size = sizeof(uint64_t),
+					.fd_count = 1,
 					.fds = { fd },
 					.payload.u64 = index };
 
@@ -102,6 +105,7 @@ static int send_memory(struct vtc__vhost_handshake *h)
 {
 	struct vtc__vhost_message m = { .fd_count = 1, .fds = { h->pool->fd } };
 
+	m.size = offsetof(struct vtc__vhost_memory, region[1]);
 	m.payload.memory.count = 1;
 	m.payload.memory.region[0] = vtc__vhost_pool_region(h->pool);
 	return send(h, &m, VTC__VHOST_SET_MEM_TABLE);
@@ -109,7 +113,8 @@ static int send_memory(struct vtc__vhost_handshake *h)
 
 static int send_addr(struct vtc__vhost_handshake *h, uint32_t ring)
 {
-	struct vtc__vhost_message m = { .payload.addr =
+	struct vtc__vhost_message m = { .size = sizeof(struct vtc__vhost_addr),
+					.payload.addr =
 						vtc__vhost_pool_addr(h->pool, ring) };
 
 	return send(h, &m, VTC__VHOST_SET_VRING_ADDR);

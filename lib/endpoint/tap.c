@@ -114,8 +114,6 @@ static void tap_info(const struct vtc_port *port, struct vtc_port_info *info)
 	info->connected = port->ready > 0;
 	info->connections = 1;
 	info->uses_uring = tap->wants_uring;
-	info->features[0] = port->accepts[0];
-	info->features[1] = port->accepts[1];
 	info->name = tap->name;
 	info->error = tap->error;
 }

@@ -360,10 +360,8 @@ int vtc__vhost_tx_reserve(struct vtc__vhost_tx *tx, struct vtc__burst *burst,
 	uint32_t room = tx->pool->buffer_size, n;
 	int err = 0;
 
-	do {
-		if (tx->tail - tx->head < max)
-			err = reap(tx);
-	} while (err == VTC__BURST_MAX);
+	if (tx->tail - tx->head < max)
+		err = reap(tx);
 	tx->unused = tx->tail - tx->head;
 	n = tx->vring ? lesser(tx->unused, max) : 0;
 	for (uint32_t i = 0; i < n; i++) {

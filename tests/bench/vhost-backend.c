@@ -7,7 +7,9 @@
  *	set fwd txonly		send packets, 32 at a time
  *	set fwd io		with one socket: send back what comes; with two: to the other
  *	set txpkts BYTES	for txonly
- *	set sleep on | off	wait in poll() when there is nothing to do, or never wait
+ *	set sleep never		look for packets all the time, ...
+ *	set sleep usual		... wait in poll() as a program usually does, ...
+ *	set sleep always	... or at once when there is nothing to do
  *	start, stop, quit
  *	show			what the ports count, and what the process needs
  *	idle MS			do nothing for so long but be there
@@ -28,11 +30,11 @@
 #define BURST	    32
 #define BYTES_MAX   1518
 #define LOOKS	    64 /* steps between two looks whether there is an order */
-#define SPIN_NS	    50000u
 #define NO_SPIN_NS  1u
 #define QUEUE_PAIRS 2
 
 enum mode { RXONLY, TXONLY, IO };
+enum rest { NEVER, USUAL, ALWAYS };
 
 static struct {
 	struct vtc_ctx *ctx;
@@ -41,7 +43,7 @@ static struct {
 	struct vtc_port *taker; /* a callback */
 	struct vtc_relay *relay;
 	enum mode mode;
-	bool sleeps;
+	enum rest rest;
 	uint8_t bytes[BURST][BYTES_MAX];
 	struct vtc_segment segments[BURST];
 	struct vtc_packet packets[BURST];
@@ -94,7 +96,7 @@ static void join(void)
 	struct vtc_port *other = self.count > 1 ? self.ports[1] : self.ports[0];
 
 	vtc_relay_free(self.relay);
-	opts.spin_ns = self.sleeps ? NO_SPIN_NS : SPIN_NS;
+	opts.spin_ns = self.rest == ALWAYS ? NO_SPIN_NS : 0;
 	check(vtc_relay_new(self.ctx, &opts, &self.relay), "relay");
 	if (self.mode != IO)
 		other = self.taker;
@@ -156,7 +158,7 @@ static void run(void)
 			counted.busy += bench_cycles() - start;
 			counted.spins += spins() - looked;
 			counted.rx += (unsigned int)n;
-		} else if (self.sleeps && wait_order(1000)) {
+		} else if (self.rest != NEVER && wait_order(1000)) {
 			return;
 		}
 	}
@@ -249,10 +251,19 @@ static void set_mode(const char *name)
 	static const char *const names[] = { "rxonly", "txonly", "io" };
 
 	for (unsigned int i = 0; i < 3; i++)
-		if (strcmp(name, names[i]) == 0) {
+		if (strcmp(name, names[i]) == 0)
 			self.mode = (enum mode)i;
-			join();
-		}
+	join();
+}
+
+static void set_rest(const char *name)
+{
+	static const char *const names[] = { "never", "usual", "always" };
+
+	for (unsigned int i = 0; i < 3; i++)
+		if (strcmp(name, names[i]) == 0)
+			self.rest = (enum rest)i;
+	join();
 }
 
 /* False: the end. */
@@ -266,8 +277,7 @@ static bool obey(const char *line)
 	} else if (sscanf(line, "set txpkts %u", &number) == 1) {
 		set_bytes(number);
 	} else if (sscanf(line, "set sleep %15s", word) == 1) {
-		self.sleeps = strcmp(word, "on") == 0;
-		join();
+		set_rest(word);
 	} else if (sscanf(line, "idle %u", &number) == 1) {
 		idle(number);
 	} else if (strcmp(line, "show") == 0) {

@@ -15,6 +15,10 @@
 #include "vhost-pair.h"
 
 #define ROUNDS	    11
+#define PINGS	    "10000"
+#define LOAD	    "300000 256"
+#define TRIPS	    3
+#define PEER_POLLS  2 /* the one that the others are compared with */
 #define PEER_NAME   "DPDK 22.11 net_vhost"
 #define PEER_LOOP   "the same, two copies"
 #define LIMIT_NS(b) ((b) == 64 ? 13.0 : 65.0)
@@ -251,6 +255,131 @@ static void print_cells(void)
 	print_pages(PACKED);
 }
 
+/* ---- One packet at a time, and none ---- */
+
+struct trip {
+	const char *name, *sleep;
+	enum who who;
+	struct bench_samples median, worst;
+};
+
+static struct trip trips[RINGS][TRIPS];
+
+static char *run_ping(enum ring ring, const struct pair *pair, const char *arguments)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line), "taskset -c 1 %s/vhost-ping %s %s-0 %s", bin,
+		 rings[ring], pair->socket, arguments);
+	return command_read(line);
+}
+
+static void turn_trip(enum ring ring, const struct pair *pair, struct trip *trip)
+{
+	double before = duel_probe();
+	enum duel_state state;
+	char line[32], *output;
+
+	if (trip->who == OWN) {
+		snprintf(line, sizeof(line), "set sleep %s", trip->sleep);
+		program_order(&pair->backend, line);
+	}
+	program_order(&pair->backend, "start");
+	output = run_ping(ring, pair, PINGS);
+	program_order(&pair->backend, "stop");
+	if (duel_same_state(before, duel_probe(), &state)) {
+		bench_add(&trip->median, program_value(output, "median:"));
+		bench_add(&trip->worst, program_value(output, "99th:"));
+	}
+	free(output);
+}
+
+static void print_trips(enum ring ring)
+{
+	const struct trip *peer = &trips[ring][PEER_POLLS];
+	char name[64];
+
+	for (unsigned int i = 0; i < PEER_POLLS; i++) {
+		const struct trip *trip = &trips[ring][i];
+
+		snprintf(name, sizeof(name), "vhost.%s-64.%s", rings[ring], trip->name);
+		print(name, "ns", &trip->median, PEER_NAME, &peer->median, 0,
+		      ROUND_TRIP_NOTE);
+		snprintf(name, sizeof(name), "vhost.%s-64.%s-99", rings[ring],
+			 trip->name);
+		print(name, "ns", &trip->worst, PEER_NAME, &peer->worst, 0,
+		      ROUND_TRIP_NOTE);
+	}
+}
+
+/* A result of zero has no ratio. */
+static void print_limited(const char *name, const char *unit, double value, double least,
+			  const char *limit_name, double limit, const char *note)
+{
+	struct bench_samples own = { .at = { value > least ? value : least },
+				     .count = 1 };
+	struct bench_samples most = { .at = { limit }, .count = 1 };
+
+	print(name, unit, &own, limit_name, &most, 1, note);
+}
+
+static void doorbells(enum ring ring, const struct pair *pair)
+{
+	double packets, bells;
+	char name[64], *output;
+
+	program_order(&pair->backend, "set sleep usual");
+	program_order(&pair->backend, "start");
+	output = run_ping(ring, pair, LOAD);
+	program_order(&pair->backend, "stop");
+	packets = 2 * program_value(output, "packets:");
+	bells = program_value(output, "sent:") + program_value(output, "received:");
+	free(output);
+	snprintf(name, sizeof(name), "vhost.%s-64.doorbells", rings[ring]);
+	print_limited(name, "1", bells / packets, 1e-6, "one for 32 packets", 1.0 / 32,
+		      LOAD_NOTE);
+}
+
+static void single(unsigned int rounds)
+{
+	struct pair_plan plan = { .dir = dir, .bin = bin, .ports = 1, .queues = 1 };
+	struct pair pair[SIDES];
+
+	for (plan.who = 0; plan.who < SIDES; plan.who++)
+		pair[plan.who] = pair_start_backend(&plan);
+	for (enum ring ring = 0; ring < RINGS; ring++) {
+		trips[ring][0] = (struct trip){ .name = "trip", .sleep = "never" };
+		trips[ring][1] = (struct trip){ .name = "trip-sleep", .sleep = "always" };
+		trips[ring][PEER_POLLS] = (struct trip){ .who = PEER };
+		for (unsigned int i = 0; i < rounds * TRIPS; i++) {
+			struct trip *trip = &trips[ring][i % TRIPS];
+
+			turn_trip(ring, &pair[trip->who], trip);
+		}
+		print_trips(ring);
+		doorbells(ring, &pair[OWN]);
+	}
+	for (enum who who = 0; who < SIDES; who++)
+		testpmd_quit(pair[who].backend.t);
+}
+
+static void idle(void)
+{
+	struct pair_plan plan = { .dir = dir, .bin = bin, .ports = 2, .queues = 2 };
+	struct pair pair = pair_start(&plan);
+	const char *output = program_order(&pair.backend, "idle 1000");
+	struct bench_samples wake_ups = { .at = { program_value(output, "wake-ups:") },
+					  .count = 1 };
+
+	print("vhost.idle.wake-ups", "1", &wake_ups, NULL, NULL, 0, IDLE_NOTE);
+	print_limited("vhost.idle.cpu", "us", program_value(output, "cpu:"), 1,
+		      "0.1 % of a second", 1000, IDLE_NOTE);
+	output = program_order(&pair.backend, "show");
+	print_limited("vhost.memory", "KiB", program_value(output, "memory:"), 1,
+		      "the limit", 8192, MEMORY_NOTE);
+	pair_end(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int rounds = ROUNDS;
@@ -266,7 +395,9 @@ int main(int argc, char **argv)
 		bench_die("not possible");
 	one_port(rounds);
 	two_ports(rounds);
-	duel_end();
 	print_cells();
+	single(rounds);
+	idle();
+	duel_end();
 	return 0;
 }

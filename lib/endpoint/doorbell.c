@@ -23,7 +23,7 @@ int vtc__doorbell_new(void)
  * which change nothing. Adding zero does not block either, unless the kernel itself
  * overflowed it.
  */
-int vtc__doorbell_check(int fd)
+static int check(int fd, int wanted)
 {
 	uint64_t nothing = 0;
 	struct stat st;
@@ -31,9 +31,20 @@ int vtc__doorbell_check(int fd)
 
 	if (flags < 0 || fstat(fd, &st))
 		return -errno;
-	if (st.st_mode & S_IFMT || !(flags & O_NONBLOCK) || (flags & O_ACCMODE) != O_RDWR)
+	if (st.st_mode & S_IFMT || (flags & wanted) != wanted ||
+	    (flags & O_ACCMODE) != O_RDWR)
 		return -EPROTO;
 	return write(fd, &nothing, sizeof(nothing)) == sizeof(nothing) ? 0 : -EPROTO;
+}
+
+int vtc__doorbell_check(int fd)
+{
+	return check(fd, O_NONBLOCK);
+}
+
+int vtc__doorbell_check_foreign(int fd)
+{
+	return check(fd, 0);
 }
 
 static int is_ready(int fd, short event)

@@ -12,6 +12,9 @@ int vtc__doorbell_new(void);
 /* Whether a foreign descriptor is one: 0, -EPROTO, or -EBADF. */
 int vtc__doorbell_check(int fd);
 
+/* The same for one that may block: ringing asks first whether it would. */
+int vtc__doorbell_check_foreign(int fd);
+
 /* 0, or -errno. One that is full has been rung. */
 int vtc__doorbell_ring(int fd);
 

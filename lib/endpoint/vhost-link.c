@@ -7,21 +7,18 @@
 #include "vhost-link.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/ctx.h"
 #include "core/error.h"
+#include "socket.h"
 
 #define OPERATION    "vhost-user open"
-#define BACKLOG	     8
 #define RETRY_NS     500000000ull
 #define MESSAGES_MAX 64 /* in one step */
 #define WHY_MAX	     160
@@ -35,12 +32,9 @@ struct vtc__vhost_link {
 	enum vtc__vhost_reader reader;
 	uint64_t protocol;
 
-	struct sockaddr_un address; /* family 0: the socket was passed in */
+	struct vtc__socket_name name;
 	bool connects;
 	struct vtc__watch listener;
-	bool made; /* the socket at the address is ours, and this file: */
-	dev_t dev;
-	ino_t ino;
 
 	struct vtc__watch peer;
 	uint64_t connection; /* counts */
@@ -153,24 +147,9 @@ static int accept_peer(struct vtc__vhost_link *l)
 	return errno == EAGAIN ? 0 : -errno;
 }
 
-static int socket_at(const struct sockaddr_un *address, int *ret_fd)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
-
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address))) {
-		*ret_fd = fd;
-		return 0;
-	}
-	err = -errno;
-	(void)close(fd);
-	return err;
-}
-
 static int connect_peer(struct vtc__vhost_link *l)
 {
-	int fd, err = socket_at(&l->address, &fd);
+	int fd, err = vtc__socket_connect(&l->name, &fd);
 
 	if (!err)
 		greet(l, fd);
@@ -437,121 +416,7 @@ int vtc__vhost_link_reply(struct vtc__vhost_link *link,
 	return vtc__vhost_link_send(link, reply);
 }
 
-/* ---- Listen ---- */
-
-/* A socket that refuses connections has lost its listener. */
-static bool is_stale(const struct sockaddr_un *address, const struct stat *file)
-{
-	int fd, err;
-
-	if (!S_ISSOCK(file->st_mode))
-		return false;
-	err = socket_at(address, &fd);
-	if (!err)
-		(void)close(fd);
-	return err == -ECONNREFUSED;
-}
-
-static bool is_same(const char *path, dev_t dev, ino_t ino)
-{
-	struct stat now;
-
-	return !lstat(path, &now) && now.st_dev == dev && now.st_ino == ino;
-}
-
-static int remove_stale(const struct sockaddr_un *address)
-{
-	struct stat file;
-
-	if (lstat(address->sun_path, &file))
-		return errno == ENOENT ? 0 : -errno;
-	if (!is_stale(address, &file) ||
-	    !is_same(address->sun_path, file.st_dev, file.st_ino))
-		return -EADDRINUSE;
-	return unlink(address->sun_path) && errno != ENOENT ? -errno : 0;
-}
-
-static int bind_at(int fd, const struct sockaddr_un *address)
-{
-	const struct sockaddr *a = (const struct sockaddr *)address;
-	int err;
-
-	if (!bind(fd, a, sizeof(*address)))
-		return 0;
-	if (errno != EADDRINUSE)
-		return -errno;
-	err = remove_stale(address);
-	if (err)
-		return err;
-	return bind(fd, a, sizeof(*address)) ? -errno : 0;
-}
-
-/*
- * The file's number tells it from one that was put in its place: it cannot be given to
- * another file as long as the socket is open.
- */
-static int note_file(struct vtc__vhost_link *l)
-{
-	struct stat file;
-
-	if (lstat(l->address.sun_path, &file))
-		return -errno;
-	l->dev = file.st_dev;
-	l->ino = file.st_ino;
-	l->made = true;
-	return 0;
-}
-
-static void remove_file(struct vtc__vhost_link *l)
-{
-	if (l->made && is_same(l->address.sun_path, l->dev, l->ino))
-		(void)unlink(l->address.sun_path);
-}
-
-static int listen_at(struct vtc__vhost_link *l)
-{
-	int err;
-
-	l->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->listener.fd < 0)
-		return -errno;
-	err = bind_at(l->listener.fd, &l->address);
-	if (!err)
-		err = note_file(l);
-	if (!err && listen(l->listener.fd, BACKLOG))
-		err = -errno;
-	return err;
-}
-
 /* ---- Life ---- */
-
-static const char *hint_for(int err)
-{
-	switch (err) {
-	case -EADDRINUSE:
-		return "a program listens there, or a file is there that is no socket: "
-		       "take another path";
-	case -ENAMETOOLONG:
-		return "a socket's path has at most 107 bytes";
-	case -ENOENT:
-		return "make the directory first";
-	case -EACCES:
-	case -EPERM:
-		return "get write access to the directory and the socket";
-	case -EPROTOTYPE:
-	case -ENOTSOCK:
-		return "vhost-user needs a UNIX stream socket";
-	case -EBADF:
-		return "pass a descriptor that is open";
-	case -ENOTCONN:
-		return "connect the socket first";
-	case -EINVAL:
-		return "the flag VTC_VHOST_USER_F_LISTENING is for listening sockets, and "
-		       "for no others";
-	default:
-		return NULL;
-	}
-}
 
 /* Whoever is to be connected to may come later. */
 static int first_connect(struct vtc__vhost_link *l)
@@ -563,62 +428,21 @@ static int first_connect(struct vtc__vhost_link *l)
 
 static int open_path(struct vtc__vhost_link *l, const struct vtc__vhost_link_opts *o)
 {
-	size_t len = strlen(o->path);
+	int err = vtc__socket_set_name(&l->name, o->path);
 
-	if (len >= sizeof(l->address.sun_path))
-		return -ENAMETOOLONG;
-	l->address.sun_family = AF_UNIX;
-	memcpy(l->address.sun_path, o->path, len);
+	if (err)
+		return err;
 	l->connects = o->connect;
-	return o->connect ? first_connect(l) : listen_at(l);
-}
-
-static int get_option(int fd, int option)
-{
-	int value;
-	socklen_t len = sizeof(value);
-
-	return getsockopt(fd, SOL_SOCKET, option, &value, &len) ? -errno : value;
-}
-
-static int check_socket(int fd, bool listening)
-{
-	struct sockaddr_un peer;
-	socklen_t len = sizeof(peer);
-	int domain = get_option(fd, SO_DOMAIN);
-
-	if (domain < 0)
-		return domain;
-	if (domain != AF_UNIX || get_option(fd, SO_TYPE) != SOCK_STREAM)
-		return -ENOTSOCK;
-	if (get_option(fd, SO_ACCEPTCONN) != listening)
-		return -EINVAL;
-	if (!listening && getpeername(fd, (struct sockaddr *)&peer, &len))
-		return -errno;
-	return 0;
-}
-
-/* Whoever shares a listening socket with us may be faster: accept() must not wait then. */
-static int set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
-		return -errno;
-	return 0;
+	return o->connect ? first_connect(l)
+			  : vtc__socket_listen(&l->name, &l->listener.fd);
 }
 
 static int open_fd(struct vtc__vhost_link *l, const struct vtc__vhost_link_opts *o)
 {
-	int err = check_socket(o->fd, o->listening), fd;
+	int fd, err = vtc__socket_copy(o->fd, o->listening, &fd);
 
-	if (!err && o->listening)
-		err = set_nonblocking(o->fd);
 	if (err)
 		return err;
-	fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
 	if (o->listening)
 		l->listener.fd = fd;
 	else
@@ -647,7 +471,7 @@ static struct vtc__vhost_link *link_alloc(struct vtc_ctx *ctx,
 
 static int blame(struct vtc_ctx *ctx, int err, const struct vtc__vhost_link_opts *o)
 {
-	const char *hint = hint_for(err);
+	const char *hint = vtc__socket_hint(err);
 
 	if (o->path)
 		(void)vtc__err(ctx, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION, "%s",
@@ -684,7 +508,7 @@ void vtc__vhost_link_close(struct vtc__vhost_link *link)
 		return;
 	if (link->loop)
 		vtc__vhost_link_detach(link);
-	remove_file(link);
+	vtc__socket_remove(&link->name);
 	close_watch(link, &link->listener);
 	close_watch(link, &link->peer);
 	forget_bytes(link);

@@ -131,6 +131,19 @@ static int bad_value(const struct tool *tool, const struct option *option,
 			  option->value);
 }
 
+static int store_in_list(struct tool *tool, const struct option *option,
+			 const char *value)
+{
+	char *field = (char *)&tool->settings + option->offset;
+	struct text_list *list = (struct text_list *)(void *)field;
+
+	if (list->count == LIST_MAX)
+		return fail_usage(tool, "--%s can be given %u times", option->name,
+				  LIST_MAX);
+	list->items[list->count++] = value;
+	return 0;
+}
+
 /* Put the value of an option where its table entry says. */
 static int store(struct tool *tool, const struct option *option, const char *value)
 {
@@ -153,6 +166,8 @@ static int store(struct tool *tool, const struct option *option, const char *val
 	case OPTION_TEXT:
 		memcpy(field, &value, sizeof(value));
 		return 0;
+	case OPTION_LIST:
+		return store_in_list(tool, option, value);
 	}
 	memcpy(field, &number, sizeof(number));
 	return 0;

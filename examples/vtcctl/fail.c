@@ -30,6 +30,7 @@ int fail_exit_code(int code)
 	case -EACCES:
 		return EXIT_NOT_PERMITTED;
 	case -EBUSY:
+	case -EADDRINUSE:
 		return EXIT_BUSY;
 	case -ETIMEDOUT:
 		return EXIT_TIMED_OUT;
@@ -116,6 +117,7 @@ static const struct {
 	{ "VTC_PF_F_DESTROY_IN_USE", "--destroy-in-use" },
 	{ "VTC_PF_F_DESTROY", "--destroy" },
 	{ "VTC_PF_DOWN_FAIL", "--if-down fail" },
+	{ "VTC_VHOST_USER_F_TRUSTED", "--trust-memory" },
 };
 
 static void name_options(char *text)

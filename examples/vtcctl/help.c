@@ -5,8 +5,9 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-	&command_list,	  &command_show,      &command_vf_create, &command_vf_set,
-	&command_vf_show, &command_vf_remove, &command_watch,	  NULL,
+	&command_list,	 &command_show,	   &command_vf_create,
+	&command_vf_set, &command_vf_show, &command_vf_remove,
+	&command_watch,	 &command_switch,  NULL,
 };
 
 #define GLOBAL(field) .offset = offsetof(struct settings, field)
@@ -113,7 +114,8 @@ static void print_commands(const char *group)
 void help_tool(const char *group)
 {
 	help_usage(stdout, NULL);
-	printf("\nShow network functions, and create and configure virtual functions.\n"
+	printf("\nShow network functions, create and configure virtual functions, and\n"
+	       "switch packets between virtual machines.\n"
 	       "\nCommands:\n");
 	print_commands(group);
 	printf("\nOptions of every command:\n");

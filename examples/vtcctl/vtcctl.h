@@ -23,6 +23,14 @@ enum exit_code {
 	EXIT_NOT_SUPPORTED = 7,
 };
 
+/* Most values of an option that may be given several times. */
+#define LIST_MAX 32u
+
+struct text_list {
+	uint32_t count;
+	const char *items[LIST_MAX];
+};
+
 /* What the options say. Zero is the default of each. */
 struct settings {
 	const char *sysfs_root;
@@ -41,6 +49,15 @@ struct settings {
 	uint32_t dry_run;
 	uint32_t timeout_ms;
 	uint32_t count;
+	uint32_t queues;
+	uint32_t trust_memory;
+	uint32_t interval;
+	uint32_t duration;
+	uint32_t age;
+	const char *tap;
+	struct text_list sockets;
+	struct text_list captures;
+	struct text_list macs;
 };
 
 enum option_kind {
@@ -48,6 +65,7 @@ enum option_kind {
 	OPTION_NUMBER, /* from 1 */
 	OPTION_CHOICE,
 	OPTION_TEXT,
+	OPTION_LIST, /* of texts: it may be given again */
 };
 
 /* A word that an option takes; a list of them ends with a NULL name. */
@@ -92,6 +110,7 @@ struct tool {
 
 extern const struct command command_list;
 extern const struct command command_show;
+extern const struct command command_switch;
 extern const struct command command_vf_create;
 extern const struct command command_vf_set;
 extern const struct command command_vf_show;

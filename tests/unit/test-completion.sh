@@ -30,8 +30,11 @@ offers() {
 
 sysfs="vtcctl --sysfs $scratch/sysfs"
 
-offers "commands" "vtcctl " "list show vf watch"
+offers "commands" "vtcctl " "list show switch vf watch"
 offers "a command that was begun" "vtcctl sh" "show"
+offers "sockets" "vtcctl switch --socket $scratch/sy" "$scratch/sysfs"
+offers "nothing for a number of seconds" "vtcctl switch --stats " ""
+offers "options behind one that takes a number" "vtcctl switch --stats 5 --du" "--duration"
 offers "commands of a group" "vtcctl vf " "create remove set show"
 offers "all devices" "$sysfs show " "0000:04:00.0 0000:3b:00.0 0000:3b:10.0 0000:3b:10.2 eth7"
 offers "PFs only" "$sysfs vf create " "0000:3b:00.0 eth7"
@@ -54,7 +57,7 @@ offers "directories" "vtcctl --sysfs $scratch/sy" "$scratch/sysfs"
 options_of() {
 	vtcctl "$@" --help | sed -n 's/^  .*--\([a-z-]*\).*/--\1/p' | sort | paste -sd ' '
 }
-for command in list show "vf create" "vf set" "vf show" "vf remove" watch; do
+for command in list show "vf create" "vf set" "vf show" "vf remove" watch switch; do
 	offers "the options of $command are those of its help" "vtcctl $command --" "$(options_of $command)"
 done
 offers "attributes are those of the help" "vtcctl vf set eth7 0 " \

@@ -149,6 +149,7 @@ struct vtc_relay_stats {
 	uint64_t sleeps;   /**< How often it returned 0. */
 	uint64_t wake_ups; /**< How often it found an event afterwards. */
 	uint64_t spins;	   /**< How often it went on looking for packets. */
+	uint64_t spun_ns;  /**< For how long, in all, it did so in vain. */
 };
 
 /**

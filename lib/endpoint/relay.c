@@ -35,7 +35,10 @@
 #define EWMA_SHIFT     3
 #define PAUSE_MAX      4
 
-enum stat { PACKETS, TURNS, SLEEPS, WAKE_UPS, SPINS, STATS };
+/* While packets flow, descriptors and timers are looked at as often as this. */
+#define SERVE_NS 20000u
+
+enum stat { PACKETS, TURNS, SLEEPS, WAKE_UPS, SPINS, SPUN_NS, STATS };
 
 struct join {
 	struct join *next;
@@ -57,8 +60,10 @@ struct vtc_relay {
 	bool kicked;  /* something is to be done */
 	bool running; /* within vtc_relay_process() */
 	bool asleep;
+	bool flowing; /* the last call moved packets */
 	struct vtc__timer timer;
 
+	uint64_t served_ns;   /* when descriptors were looked at last */
 	uint64_t last_ns;     /* when packets came last */
 	uint64_t distance_ns; /* from one to the next, on average */
 
@@ -457,19 +462,25 @@ static void pause_cpu(void)
 #endif
 }
 
+/* How long it looked in vain; the look that finds something is not part of it. */
 static unsigned int spin(struct vtc_relay *r, unsigned int budget)
 {
-	uint64_t end = spin_time(r);
+	uint64_t end = spin_time(r), start, now;
 	unsigned int n;
 
 	if (!end)
 		return 0;
-	count(r, SPINS, 1);
 	end += r->last_ns;
-	do {
-		pause_cpu();
+	start = now = vtc__now_ns(r->ctx);
+	for (;;) {
 		n = go_round(r, budget);
-	} while (!n && vtc__now_ns(r->ctx) < end);
+		if (n || now >= end)
+			break;
+		pause_cpu();
+		now = vtc__now_ns(r->ctx);
+	}
+	count(r, SPINS, 1);
+	count(r, SPUN_NS, now - start);
 	return n;
 }
 
@@ -532,8 +543,12 @@ static unsigned int fall_asleep(struct vtc_relay *r, unsigned int budget)
 
 static int serve(struct vtc_relay *r)
 {
-	int n = vtc__loop_serve(r->loop);
+	int n;
 
+	if (r->flowing && r->last_ns - r->served_ns < SERVE_NS)
+		return 0;
+	r->served_ns = r->last_ns;
+	n = vtc__loop_serve(r->loop);
 	if (n > 0 && r->asleep)
 		count(r, WAKE_UPS, 1);
 	r->asleep = false;
@@ -550,6 +565,7 @@ static int process(struct vtc_relay *r, unsigned int budget)
 	packets = go_on(r, budget);
 	if (!packets)
 		packets = spin(r, budget);
+	r->flowing = packets;
 	if (!packets)
 		return (int)fall_asleep(r, budget);
 	note_arrival(r, vtc__now_ns(r->ctx));
@@ -586,8 +602,8 @@ int vtc_relay_wake(struct vtc_relay *relay)
 int vtc_relay_get_stats(const struct vtc_relay *relay, struct vtc_relay_stats *stats)
 {
 	struct vtc_relay_stats out = { 0 };
-	uint64_t *const field[STATS] = { &out.packets, &out.turns, &out.sleeps,
-					 &out.wake_ups, &out.spins };
+	uint64_t *const field[STATS] = { &out.packets,	&out.turns, &out.sleeps,
+					 &out.wake_ups, &out.spins, &out.spun_ns };
 
 	if (!relay || !stats || stats->sz < STATS_FIRST)
 		return -EINVAL;

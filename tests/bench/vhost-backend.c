@@ -50,7 +50,8 @@ static struct {
 } self;
 
 static struct {
-	uint64_t rx, tx, busy, spins;
+	uint64_t packets, busy, spun_ns;
+	double cycles_per_ns;
 } counted;
 
 static int check(int err, const char *what)
@@ -138,40 +139,50 @@ static bool wait_order(int timeout_ms)
 	return p[0].revents != 0;
 }
 
-static uint64_t spins(void)
+static uint64_t spun_ns(void)
 {
 	struct vtc_relay_stats stats = { .sz = sizeof(stats) };
 
 	check(vtc_relay_get_stats(self.relay, &stats), "stats");
-	return stats.spins;
+	return stats.spun_ns;
 }
 
 /* As testpmd does it: the cycles of steps that moved nothing do not count. */
+static void step_counted(void)
+{
+	uint64_t spun = spun_ns(), start = bench_cycles();
+	int n = step();
+
+	if (n <= 0)
+		return;
+	counted.busy += bench_cycles() - start;
+	counted.spun_ns += spun_ns() - spun;
+	counted.packets += (unsigned int)n;
+}
+
 static void run(void)
 {
+	uint64_t ns = bench_now_ns(), cycles = bench_cycles(), packets;
+
 	memset(&counted, 0, sizeof(counted));
 	for (unsigned int i = 1; i % LOOKS || !wait_order(0); i++) {
-		uint64_t looked = spins(), start = bench_cycles();
-		int n = step();
-
-		if (n > 0) {
-			counted.busy += bench_cycles() - start;
-			counted.spins += spins() - looked;
-			counted.rx += (unsigned int)n;
-		} else if (self.rest != NEVER && wait_order(1000)) {
-			return;
-		}
+		packets = counted.packets;
+		step_counted();
+		if (self.rest != NEVER && counted.packets == packets && wait_order(1000))
+			break;
 	}
+	counted.cycles_per_ns =
+		(double)(bench_cycles() - cycles) / (double)(bench_now_ns() - ns);
 }
 
 static void report(void)
 {
-	uint64_t packets = counted.rx;
+	double busy =
+		(double)counted.busy - (double)counted.spun_ns * counted.cycles_per_ns;
 
-	printf("Accumulated\nRX-packets: %ju\nTX-packets: %ju\nspins: %ju\n"
-	       "CPU cycles/packet=%.2f\n",
-	       (uintmax_t)counted.rx, (uintmax_t)counted.rx, (uintmax_t)counted.spins,
-	       packets ? (double)counted.busy / (double)packets : 0);
+	printf("Accumulated\nRX-packets: %ju\nTX-packets: %ju\nCPU cycles/packet=%.2f\n",
+	       (uintmax_t)counted.packets, (uintmax_t)counted.packets,
+	       counted.packets ? busy / (double)counted.packets : 0);
 }
 
 /* ---- What the ports count, and what the process needs ---- */

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "move.h"
+#include "vring/cursor.h"
 #include "vring/nethdr.h"
 
 unsigned int vtc__feed_chains(struct vtc_port *port, unsigned int queue,
@@ -58,6 +59,15 @@ static bool passed(const struct vtc_nethdr *in, const struct vtc_nethdr *out)
 	       !((in->flags ^ out->flags) & VTC_NETHDR_F_NEEDS_CSUM);
 }
 
+static int add_unseen(struct vtc__feed *feed, const struct vtc_nethdr *header,
+		      const struct vtc_segment *segments, unsigned int count)
+{
+	if (vtc__nethdr_check(header, vtc__segments_len(segments, count)))
+		return -EPROTO;
+	append(feed, header, segments, count);
+	return 0;
+}
+
 int vtc__feed_add(struct vtc__feed *feed, struct vtc__mover *m,
 		  const struct vtc_nethdr *header, const struct vtc_segment *segments,
 		  unsigned int count)
@@ -66,11 +76,14 @@ int vtc__feed_add(struct vtc__feed *feed, struct vtc__mover *m,
 	struct vtc_nethdr out;
 	int n;
 
-	if (1 + count > VTC__SEGMENTS_MAX ||
-	    vtc_offload_begin(o, header, segments, count) < 0)
+	if (1 + count > VTC__SEGMENTS_MAX)
 		return -EPROTO;
 	if (!fits(feed, count))
 		return -ENOSPC;
+	if (feed->port->accepts_all)
+		return add_unseen(feed, header, segments, count);
+	if (vtc_offload_begin(o, header, segments, count) < 0)
+		return -EPROTO;
 	n = vtc_offload_next(o, &out, m->pieces, VTC__PIECES_MAX);
 	if (n < 0)
 		return -EPROTO;

@@ -5,6 +5,8 @@
 #include <errno.h>
 
 #include "move.h"
+#include "vring/cursor.h"
+#include "vring/nethdr.h"
 
 void vtc__room_take(struct vtc__room *room, struct vtc_port *port, unsigned int queue,
 		    struct vtc__burst *burst, unsigned int want)
@@ -59,6 +61,14 @@ static int scatter(struct vtc__room *room, const struct vtc_nethdr *header,
 	return 0;
 }
 
+static int put_unseen(struct vtc__room *room, const struct vtc_nethdr *header,
+		      const struct vtc_segment *segments, unsigned int count)
+{
+	if (vtc__nethdr_check(header, vtc__segments_len(segments, count)))
+		return -EBADMSG;
+	return scatter(room, header, segments, count);
+}
+
 static int convert(struct vtc__room *room, struct vtc__mover *m,
 		   const struct vtc_nethdr *header, const struct vtc_segment *segments,
 		   unsigned int count)
@@ -93,7 +103,7 @@ int vtc__room_put(struct vtc__room *room, struct vtc__mover *m,
 {
 	const struct vtc__room before = *room;
 	unsigned int reached;
-	int err = room->port->accepts_all ? scatter(room, header, segments, count)
+	int err = room->port->accepts_all ? put_unseen(room, header, segments, count)
 					  : convert(room, m, header, segments, count);
 
 	if (!err)

@@ -294,7 +294,7 @@ VTC__ALWAYS int push(struct vtc_vring *v, const struct vtc_done *done, unsigned 
 			*used++ = (struct vtc__used_slot){ 0, pos };
 		used[-1].word = used_word(&done[i], used[-1].pos.wrap);
 		if (merge)
-			batch = done[i].len == f->writable;
+			batch = !f->writable;
 		slots += f->slots;
 		vtc__advance(&pos, f->slots, v->size);
 	}

@@ -276,8 +276,9 @@ static int push_generic(struct vtc_vring *v, const struct vtc_done *done,
 }
 
 /*
- * In order, one used element may stand for many chains, if all but the last were written
- * in full: it names the last, and its place is that of the first.
+ * In order, one used element may stand for many chains: it names the last, and its place
+ * is that of the first. It may also do so for writable chains that were written in full,
+ * but DPDK's driver looks at the element of each that it receives.
  */
 static int push_in_order(struct vtc_vring *v, const struct vtc_done *done,
 			 unsigned int count)
@@ -296,7 +297,7 @@ static int push_in_order(struct vtc_vring *v, const struct vtc_done *done,
 			v->used_ring[v->used_count++].pos.slot = v->pending + i;
 		v->used_ring[v->used_count - 1].word =
 			(uint64_t)done[i].len << 32 | done[i].id;
-		v->batch = done[i].len == f->writable;
+		v->batch = !f->writable;
 	}
 	v->pending += i;
 	v->in_flight -= i;

@@ -447,11 +447,19 @@ void peer_exchange(struct peer *p, struct testpmd *t, enum peer_swap swap,
 	peer_order(t, "stop");
 }
 
-void peer_receive(struct peer *p, uint32_t size, unsigned int frames)
+void peer_receive(struct peer *p, struct testpmd *t, const char *pieces, uint32_t size,
+		  unsigned int frames)
 {
+	char line[64];
+
+	peer_order(t, "set fwd txonly");
+	snprintf(line, sizeof(line), "set txpkts %s", pieces);
+	peer_order(t, line);
 	expect(p, MADE, &size, 1, frames);
+	peer_order(t, "start");
 	run(p);
 	p->expect = ANYTHING;
+	peer_order(t, "stop");
 }
 
 void peer_ignore(struct peer *p)

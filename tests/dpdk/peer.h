@@ -55,10 +55,11 @@ void peer_exchange(struct peer *peer, struct testpmd *t, enum peer_swap swap,
 		   const uint32_t *sizes, unsigned int size_count, unsigned int frames);
 
 /*
- * The other program makes frames itself (testpmd's txonly): on each port take so many of
+ * It makes frames itself, each of such pieces ("64,100"): on each port take so many of
  * this size. What still comes afterwards is of no interest.
  */
-void peer_receive(struct peer *peer, uint32_t size, unsigned int frames);
+void peer_receive(struct peer *peer, struct testpmd *t, const char *pieces, uint32_t size,
+		  unsigned int frames);
 void peer_ignore(struct peer *peer);
 
 #endif

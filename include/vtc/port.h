@@ -87,8 +87,8 @@ struct vtc_vhost_user_opts {
 	uint32_t sz;	  /**< sizeof(struct vtc_vhost_user_opts). */
 	uint32_t flags;	  /**< VTC_VHOST_USER_F_ bits. */
 	uint32_t role;	  /**< #VTC_VRING_DEVICE: backend; #VTC_VRING_DRIVER: frontend. */
-	int32_t fd;	  /**< Without @ref path: a UNIX stream socket. Duplicated. */
-	const char *path; /**< Socket to listen at or connect to; NULL: use @ref fd. */
+	int32_t fd;	  /**< A UNIX stream socket, if @ref path is NULL. Duplicated. */
+	const char *path; /**< Socket to listen at or connect to; NULL: see @ref fd. */
 	/**
 	 * Feature bits not to offer (backend) or not to take (frontend), as in
 	 * vtc_vring_opts.features.
@@ -153,7 +153,7 @@ struct vtc_tap_opts {
 	uint32_t flags;	      /**< VTC_TAP_F_ bits. */
 	const char *name;     /**< Interface to make or attach to; NULL: use @ref fds. */
 	const int32_t *fds;   /**< Queues of one tap, one each. Duplicated. */
-	uint32_t queue_pairs; /**< How many queues; 0: 1. With @ref fds: how many. */
+	uint32_t queue_pairs; /**< How many queues; 0: 1. With @ref fds their number. */
 	uint32_t reserved;    /**< Must be 0. */
 };
 

@@ -55,21 +55,21 @@ static void name_paths(void)
 	snprintf(output, sizeof(output), "%s/output", vtct_dir());
 }
 
-static void run_vtcctl(const char *program, char **args)
+static void run_vtcctl(const char *program, const char **args)
 {
 	int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 
 	dup2(fd, STDOUT_FILENO);
 	dup2(fd, STDERR_FILENO);
 	alarm(120);
-	execv(program, args);
+	execv(program, (char **)args);
 	_exit(127);
 }
 
 /* Start it with a socket for each machine, and these words. */
 static void start_switch(unsigned int sockets, ...)
 {
-	char *args[32] = { "vtcctl", "--json", "switch" };
+	const char *args[32] = { "vtcctl", "--json", "switch" };
 	const char *build = getenv("top_builddir");
 	char program[512];
 	unsigned int n = 3;
@@ -84,7 +84,7 @@ static void start_switch(unsigned int sockets, ...)
 		args[n++] = paths[i];
 	}
 	va_start(words, sockets);
-	while (n < 31 && (args[n] = va_arg(words, char *)))
+	while (n < 31 && (args[n] = va_arg(words, const char *)))
 		n++;
 	va_end(words);
 	child = fork();

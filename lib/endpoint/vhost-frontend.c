@@ -51,6 +51,7 @@ struct pair {
 struct ring {
 	struct vtc__watch call;
 	struct frontend *frontend;
+	struct vtc_vring *fresh; /* not yet in use */
 	unsigned int number;
 };
 
@@ -72,6 +73,11 @@ struct frontend {
 static struct frontend *frontend_of(const struct vtc_port *port)
 {
 	return VTC__OWNER((struct vtc_port *)port, struct frontend, port);
+}
+
+static unsigned int count_rings(const struct frontend *f)
+{
+	return 2 * f->port.queue_pairs;
 }
 
 /* ---- Notifications ---- */
@@ -213,61 +219,64 @@ static void lost_patience(struct vtc__timer *timer)
 	vtc__vhost_link_drop(f->link, NO_REPLY);
 }
 
-static int begin_rx(struct frontend *f, struct vtc__vhost_rx *rx)
+/* New rings, with nothing in them: a backend that runs some of them would throw it away. */
+static int make_rings(struct frontend *f)
 {
 	const uint64_t features[2] = { f->handshake.features };
-	struct vtc_vring *vring;
-	int err =
-		vtc__vhost_pool_vring(f->port.ctx, &f->pool, rx->ring, features, &vring);
-
-	if (err)
-		return err;
-	(void)vtc__vhost_rx_start(rx, vring, features[0] & BIT(VTC_NET_F_MRG_RXBUF));
-	return 0;
-}
-
-static int begin_tx(struct frontend *f, struct vtc__vhost_tx *tx)
-{
-	const uint64_t features[2] = { f->handshake.features };
-	struct vtc_vring *vring;
-	int err =
-		vtc__vhost_pool_vring(f->port.ctx, &f->pool, tx->ring, features, &vring);
-
-	if (err)
-		return err;
-	/* The new backend cannot be asked for what only the old one took. */
-	if (f->carried & ~features[0])
-		vtc__count(&f->port, tx->ring / 2, VTC__TX_DROPPED_DOWN,
-			   vtc__vhost_tx_forget(tx));
-	(void)vtc__vhost_tx_start(tx, vring);
-	return 0;
-}
-
-static int begin_rings(struct frontend *f)
-{
 	int err = 0;
 
-	for (unsigned int i = 0; !err && i < f->handshake.pairs; i++) {
-		err = begin_rx(f, &f->pairs[i].rx);
-		if (!err)
-			err = begin_tx(f, &f->pairs[i].tx);
-	}
-	f->carried = f->handshake.features & (BIT(VTC_NET_F_CSUM) | TRANSMIT_LARGE);
+	for (unsigned int i = 0; !err && i < 2 * f->handshake.pairs; i++)
+		err = vtc__vhost_pool_vring(f->port.ctx, &f->pool, i, features,
+					    &f->rings[i].fresh);
 	f->handshake.why = err ? NO_MEMORY : NULL;
 	return err ? err : vtc__vhost_handshake_go_on(&f->handshake);
 }
 
-/* A ring starts when it is kicked. */
+static void drop_rings(struct frontend *f)
+{
+	for (unsigned int i = 0; i < count_rings(f); i++) {
+		vtc_vring_free(f->rings[i].fresh);
+		f->rings[i].fresh = NULL;
+	}
+}
+
+static struct vtc_vring *take_ring(struct frontend *f, unsigned int ring)
+{
+	struct vtc_vring *vring = f->rings[ring].fresh;
+
+	f->rings[ring].fresh = NULL;
+	return vring;
+}
+
+static void run_pair(struct frontend *f, unsigned int queue)
+{
+	uint64_t features = f->handshake.features;
+	struct pair *p = &f->pairs[queue];
+
+	/* The new backend cannot be asked for what only the old one took. */
+	if (f->carried & ~features)
+		vtc__count(&f->port, queue, VTC__TX_DROPPED_DOWN,
+			   vtc__vhost_tx_forget(&p->tx));
+	(void)vtc__vhost_rx_start(&p->rx, take_ring(f, 2 * queue),
+				  features & BIT(VTC_NET_F_MRG_RXBUF));
+	(void)vtc__vhost_tx_start(&p->tx, take_ring(f, 2 * queue + 1));
+	notify(f, 2 * queue);
+	notify(f, 2 * queue + 1);
+}
+
 static void run(struct frontend *f)
 {
+	struct vtc_port *port = &f->port;
+
 	stop_patience(f);
 	f->why[0] = '\0';
-	f->port.ready = f->handshake.pairs;
-	f->port.accepts[0] = f->handshake.features;
-	vtc__port_changed(&f->port);
-	for (unsigned int i = 0; i < 2 * f->port.ready; i++)
-		notify(f, i);
-	vtc__port_kicked(&f->port);
+	port->ready = f->handshake.pairs;
+	port->accepts[0] = f->handshake.features;
+	for (unsigned int i = 0; i < port->ready; i++)
+		run_pair(f, i);
+	f->carried = port->accepts[0] & (BIT(VTC_NET_F_CSUM) | TRANSMIT_LARGE);
+	vtc__port_changed(port);
+	vtc__port_kicked(port);
 }
 
 static void on_up(void *data)
@@ -288,7 +297,7 @@ static int on_message(void *data, struct vtc__vhost_message *message)
 
 	set_patience(f);
 	if (!err && h->step == VTC__VHOST_AGREED)
-		err = begin_rings(f);
+		err = make_rings(f);
 	if (err)
 		vtc__vhost_link_drop(f->link, h->why);
 	else if (h->step == VTC__VHOST_RUNNING)
@@ -303,6 +312,7 @@ static void on_down(void *data, const char *why)
 	snprintf(f->why, sizeof(f->why), "%s", why);
 	stop_patience(f);
 	f->handshake.step = VTC__VHOST_IDLE;
+	drop_rings(f);
 	for (unsigned int i = 0; i < f->port.queue_pairs; i++) {
 		vtc__vhost_rx_stop(&f->pairs[i].rx);
 		vtc__vhost_tx_stop(&f->pairs[i].tx);
@@ -318,11 +328,6 @@ static const struct vtc__vhost_link_ops link_ops = {
 };
 
 /* ---- Life ---- */
-
-static unsigned int count_rings(const struct frontend *f)
-{
-	return 2 * f->port.queue_pairs;
-}
 
 static void detach(struct vtc_port *port)
 {
@@ -354,7 +359,6 @@ static void info(const struct vtc_port *port, struct vtc_port_info *info)
 	const struct frontend *f = frontend_of(port);
 
 	info->connected = vtc__vhost_link_is_up(f->link);
-	info->features[0] = f->handshake.features;
 	info->connections = f->connections;
 	info->name = f->name;
 	info->error = f->why[0] ? f->why : NULL;
@@ -376,6 +380,8 @@ static void close_frontend(struct vtc_port *port)
 	struct frontend *f = frontend_of(port);
 
 	vtc__vhost_link_close(f->link);
+	if (f->rings)
+		drop_rings(f);
 	for (unsigned int i = 0; f->pairs && i < port->queue_pairs; i++) {
 		vtc__vhost_rx_close(&f->pairs[i].rx);
 		vtc__vhost_tx_close(&f->pairs[i].tx);
@@ -421,7 +427,9 @@ static int open_bells(struct frontend *f)
 		b->call = vtc__doorbell_new();
 		if (b->kick < 0 || b->call < 0)
 			return b->kick < 0 ? b->kick : b->call;
-		f->rings[i] = (struct ring){ { b->call, heard }, f, i };
+		f->rings[i] = (struct ring){ .call = { b->call, heard },
+					     .frontend = f,
+					     .number = i };
 	}
 	return 0;
 }

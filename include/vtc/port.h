@@ -206,7 +206,8 @@ struct vtc_packet {
  * @param queue number of the queue that they came from
  * @param packets the packets; valid until the function returns
  * @param count how many, at least 1
- * @return how many were taken, from the first on; the rest is offered again later
+ * @return how many were taken, from the first on; the rest is offered again later (but
+ *         not what comes from a tap: that is dropped)
  *
  * The memory belongs to a guest, which may change it at any moment: look at each byte
  * once. The function may call vtc_port_send(), and nothing else of the relay's ports.
@@ -275,7 +276,7 @@ VTC_API void vtc_port_close(struct vtc_port *port);
  * @param[in] count how many
  * @return how many are done with, from the first on: sent, or dropped and counted because
  *         they never fit; fewer than @p count if the far side has no room or is not there
- * @retval -EINVAL a parameter is NULL, or @p port is a callback
+ * @retval -EINVAL a parameter is NULL, or @p port is a callback or is not joined
  * @thread{ctx}
  * @since 0.3
  */

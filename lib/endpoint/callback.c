@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/opts.h"
 #include "port.h"
+#include "vring/vring.h"
 
 /* The size of 0.3, which callers of any later version reach. */
 #define OPTS_FIRST sizeof(struct vtc_callback_opts)
@@ -31,8 +32,13 @@ static struct callback *callback_of(struct vtc_port *port)
 /* The header was checked, and is private; it has a segment for itself (feed.h). */
 static void describe(const struct vtc_chain *chain, struct vtc_packet *packet)
 {
-	(void)vtc_nethdr_get(chain->segments, chain->readable, VTC__HDR_LEN,
-			     &packet->header);
+	const uint8_t *raw = chain->segments->base;
+
+	if (vtc__likely(!(raw[0] | raw[1])))
+		packet->header = (struct vtc_nethdr){ .num_buffers = 1 };
+	else
+		(void)vtc_nethdr_get(chain->segments, chain->readable, VTC__HDR_LEN,
+				     &packet->header);
 	packet->segments = chain->segments + 1;
 	packet->count = chain->readable - 1u;
 	packet->len = chain->readable_bytes - VTC__HDR_LEN;

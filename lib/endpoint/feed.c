@@ -28,12 +28,6 @@ unsigned int vtc__feed_flush(struct vtc__feed *feed)
 		     : 0;
 }
 
-static bool fits(const struct vtc__feed *feed, unsigned int count)
-{
-	return feed->count < VTC__BURST_MAX &&
-	       feed->segments + 1 + count <= VTC__SEGMENTS_MAX;
-}
-
 static void append(struct vtc__feed *feed, const struct vtc_nethdr *header,
 		   const struct vtc_segment *segments, unsigned int count)
 {
@@ -78,7 +72,7 @@ int vtc__feed_add(struct vtc__feed *feed, struct vtc__mover *m,
 
 	if (1 + count > VTC__SEGMENTS_MAX)
 		return -EPROTO;
-	if (!fits(feed, count))
+	if (!vtc__feed_fits(feed, count))
 		return -ENOSPC;
 	if (feed->port->accepts_all)
 		return add_unseen(feed, header, segments, count);

@@ -6,6 +6,7 @@
 #ifndef VTC__FEED_H
 #define VTC__FEED_H
 
+#include "plain.h"
 #include "port.h"
 
 struct vtc__mover;
@@ -45,5 +46,29 @@ bool vtc__feed_convert(struct vtc__feed *feed, struct vtc__mover *m,
 		       const struct vtc_nethdr *header,
 		       const struct vtc_segment *segments, unsigned int count,
 		       unsigned int *sent);
+
+static inline bool vtc__feed_fits(const struct vtc__feed *feed, unsigned int segments)
+{
+	return feed->count < VTC__BURST_MAX &&
+	       feed->segments + 1 + segments <= VTC__SEGMENTS_MAX;
+}
+
+/* False: not that simple. */
+VTC__ALWAYS bool vtc__feed_add_plain(struct vtc__feed *feed, const struct vtc__plain *p)
+{
+	struct vtc_segment *to = feed->burst->segments + feed->segments;
+	uint8_t *header = feed->headers[feed->count];
+
+	if (vtc__unlikely(!vtc__feed_fits(feed, 1)))
+		return false;
+	vtc__raw_write(header, p->header);
+	to[0] = (struct vtc_segment){ header, VTC__HDR_LEN };
+	to[1] = (struct vtc_segment){ (void *)(uintptr_t)p->packet, p->len };
+	feed->burst->chains[feed->count++] = (struct vtc_chain){
+		.segments = to, .readable_bytes = VTC__HDR_LEN + p->len, .readable = 2
+	};
+	feed->segments += 2;
+	return true;
+}
 
 #endif

@@ -11,8 +11,6 @@
 /* How many packets ahead to fetch what will be read and written. */
 #define AHEAD 4
 
-#define MIN_LEN (VTC__HDR_LEN + 14u) /* header and Ethernet header */
-
 int vtc__mover_add_bounce(struct vtc__mover *m)
 {
 	if (!m->bounce)
@@ -101,63 +99,6 @@ static unsigned int want_room(const struct source *s, bool greedy)
 	return want;
 }
 
-static struct vtc__raw_header read_header(const uint8_t *from)
-{
-	struct vtc__raw_header h;
-
-	memcpy(&h.first, from, 8);
-	memcpy(&h.second, from + 8, 4);
-	/* From here on in registers: the guest's memory is not looked at again. */
-	__asm__ volatile("" : "+r"(h.first), "+r"(h.second));
-	return (struct vtc__raw_header){ le64toh(h.first), le32toh(h.second) };
-}
-
-/* What the far side is told; false: somebody must look closer. */
-VTC__ALWAYS bool simple_header(struct vtc__raw_header *h, uint32_t len, bool takes_csum)
-{
-	unsigned int asks = (unsigned int)h->first & VTC__RAW_ASKS;
-	uint64_t start = h->first >> VTC__RAW_CSUM_START;
-	uint32_t offset = h->second & 0xffff;
-
-	h->second = VTC__RAW_ONE;
-	if (vtc__likely(!asks)) {
-		h->first = 0;
-		return true;
-	}
-	if (asks != VTC_NETHDR_F_NEEDS_CSUM || !takes_csum || start + offset + 2 > len)
-		return false;
-	h->first = start << VTC__RAW_CSUM_START | VTC_NETHDR_F_NEEDS_CSUM;
-	h->second |= offset;
-	return true;
-}
-
-/* Header and packet in one segment, or one for each; most are. */
-VTC__ALWAYS const uint8_t *payload(const struct vtc_chain *chain)
-{
-	const struct vtc_segment *s = chain->segments;
-
-	if (vtc__likely(chain->readable == 1))
-		return (const uint8_t *)s->base + VTC__HDR_LEN;
-	if (chain->readable == 2 && s->len == VTC__HDR_LEN)
-		return s[1].base;
-	return NULL;
-}
-
-VTC__ALWAYS bool put_simple(struct vtc__room *room, const struct vtc_chain *chain)
-{
-	uint32_t len = chain->readable_bytes - VTC__HDR_LEN;
-	const uint8_t *packet = payload(chain);
-	struct vtc__raw_header h;
-
-	/* A header with less than 16 bytes behind it is left to the slow way, too. */
-	if (vtc__unlikely(!packet) ||
-	    vtc__unlikely(len - 16 > VTC__PACKET_MAX - VTC__HDR_LEN - 16))
-		return false;
-	h = read_header(chain->segments->base);
-	return simple_header(&h, len, room->port->takes_csum) &&
-	       vtc__room_put_plain(room, h, packet, len);
-}
-
 static int put_closely(struct vtc__room *room, struct vtc__mover *m, struct source *s,
 		       const struct vtc_chain *chain)
 {
@@ -185,6 +126,8 @@ VTC__ALWAYS void fetch(const struct source *s, const struct vtc__room *room,
 static unsigned int from_memory_to_memory(struct vtc__mover *m, struct vtc__flow *f,
 					  unsigned int max, uint32_t bytes)
 {
+	const bool takes_csum = f->to->takes_csum;
+	struct vtc__plain plain;
 	struct vtc__room room;
 	struct source s;
 	int err = 0;
@@ -200,7 +143,8 @@ static unsigned int from_memory_to_memory(struct vtc__mover *m, struct vtc__flow
 		const struct vtc_chain *chain = &s.burst->chains[s.used];
 
 		fetch(&s, &room, s.used, AHEAD);
-		if (vtc__unlikely(!put_simple(&room, chain))) {
+		if (vtc__unlikely(!vtc__plain_get(chain, takes_csum, &plain)) ||
+		    vtc__unlikely(!vtc__room_put_plain(&room, &plain))) {
 			err = put_closely(&room, m, &s, chain);
 			if (err)
 				break;
@@ -277,12 +221,16 @@ static bool feed_checked(struct source *s, struct vtc__mover *m, uint32_t bytes)
 				  .queue = s->flow->to_queue,
 				  .burst = &m->out,
 				  .headers = m->out_headers };
+	struct vtc__plain plain;
 	uint64_t offered = 0;
 
 	while (s->used + feed.count < s->taken && offered < bytes) {
 		const struct vtc_chain *chain = &s->burst->chains[s->used + feed.count];
 
 		offered += chain->readable_bytes;
+		if (vtc__likely(vtc__plain_get(chain, feed.port->takes_csum, &plain)) &&
+		    vtc__likely(vtc__feed_add_plain(&feed, &plain)))
+			continue;
 		if (offer(s, m, &feed, chain))
 			return false;
 	}

@@ -326,7 +326,8 @@ static void follow_port(struct vtc_port *port)
 		port->changed = true;
 	vtc_offload_free(port->offload);
 	port->offload = o;
-	port->takes_csum = has(port, driver ? VTC_NET_F_GUEST_CSUM : VTC_NET_F_CSUM);
+	port->takes_csum = port->accepts_all ||
+			   has(port, driver ? VTC_NET_F_GUEST_CSUM : VTC_NET_F_CSUM);
 	if (port->peer->ops->peer_changed)
 		port->peer->ops->peer_changed(port->peer);
 }

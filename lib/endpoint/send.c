@@ -19,13 +19,16 @@ static unsigned int want_room(const struct vtc_packet *packets, unsigned int cou
 	return want;
 }
 
-VTC__ALWAYS bool put_simple(struct vtc__room *room, const struct vtc_packet *p)
+VTC__ALWAYS bool put_plain(struct vtc__room *room, const struct vtc_packet *p)
 {
-	const struct vtc__raw_header none = { 0, VTC__RAW_ONE };
+	struct vtc__plain plain = { .header.second = VTC__RAW_ONE, .len = p->len };
 
-	return !(p->header.flags | p->header.gso_type) && p->count == 1 && p->len >= 16 &&
-	       p->len <= VTC__PACKET_MAX - VTC__HDR_LEN && p->segments->len == p->len &&
-	       vtc__room_put_plain(room, none, p->segments->base, p->len);
+	if (p->header.flags | p->header.gso_type || p->count != 1 ||
+	    p->segments->len != p->len || p->len < VTC__PLAIN_MIN ||
+	    p->len > VTC__PLAIN_MAX)
+		return false;
+	plain.packet = p->segments->base;
+	return vtc__room_put_plain(room, &plain);
 }
 
 /* A header that is no good never fits. */
@@ -33,7 +36,7 @@ static int put(struct vtc__room *room, struct vtc__mover *m, const struct vtc_pa
 {
 	int err;
 
-	if (vtc__likely(put_simple(room, p)))
+	if (vtc__likely(put_plain(room, p)))
 		return 0;
 	err = vtc__room_put(room, m, &p->header, p->segments, p->count);
 	if (err != -EPROTO)

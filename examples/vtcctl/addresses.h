@@ -22,7 +22,7 @@ struct addresses;
 struct addresses *addresses_new(uint32_t silent_seconds);
 void addresses_free(struct addresses *addresses);
 
-/* This address is at this port and nowhere else, and never free. False: there is no room. */
+/* This address is at this port alone, and never free. False: there is no room. */
 bool addresses_fix(struct addresses *addresses, uint64_t address, unsigned int port);
 
 /*

@@ -236,7 +236,10 @@ static void keep_rest(struct vtc__capture *c, uint64_t written)
 
 static void give_up(struct vtc_port *port, int code)
 {
-	vtc__log(port->ctx, VTC_LOG_WARNING, "a capture ends: %s", strerror(-code));
+	const char *why = strerrordesc_np(-code);
+
+	vtc__log(port->ctx, VTC_LOG_WARNING, "a capture ends: %s",
+		 why ? why : "unknown error");
 	vtc__sink_close(&port->capture->sink);
 	free(port->capture);
 	port->capture = NULL;

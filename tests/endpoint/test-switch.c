@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * vtcctl switch, as a process of its own: machines (frontends of this library) talk through
- * it, and through its tap with this machine's kernel.
+ * vtcctl switch, as a process of its own: machines (frontends of this library) talk
+ * through it, and through its tap with this machine's kernel.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

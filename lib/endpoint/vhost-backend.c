@@ -82,24 +82,25 @@ static void set_ready(struct vtc__vhost_backend *b)
 	vtc__port_changed(p);
 }
 
-static void blame(struct vtc__vhost_backend *b, const struct vtc__vhost_ring *r)
+/* The other rings go on. */
+static void fail_ring(struct vtc__vhost_backend *b, struct vtc__vhost_ring *r,
+		      const char *why)
 {
-	snprintf(b->error, sizeof(b->error), "ring %u: %s", r->index, r->broken);
+	vtc__vhost_ring_fail(r, why);
+	if (b->protocol & BIT(VTC__VHOST_PF_STATUS))
+		b->status |= NEEDS_RESET;
+	set_ready(b);
+	snprintf(b->error, sizeof(b->error), "ring %u: %s", r->index, why);
 }
 
-/* The other rings go on. */
-static void fail_ring(struct vtc__vhost_backend *b, struct vtc__vhost_ring *r, int err)
+static void fail_vring(struct vtc__vhost_backend *b, struct vtc__vhost_ring *r, int err)
 {
 	const char *why = vtc_vring_get_error(r->vring);
 
 	if (!why)
 		why = err == -ENOSPC ? "a chain has more buffers than can be handled"
 				     : "chains cannot be given back";
-	vtc__vhost_ring_fail(r, why);
-	if (b->protocol & BIT(VTC__VHOST_PF_STATUS))
-		b->status |= NEEDS_RESET;
-	set_ready(b);
-	blame(b, r);
+	fail_ring(b, r, why);
 }
 
 /* ---- A ring that is off: what the guest sends is thrown away ---- */
@@ -111,14 +112,14 @@ static void discard(struct vtc__vhost_backend *b, struct vtc__vhost_ring *r)
 	if (n >= 0)
 		n = vtc__vhost_ring_arm(r);
 	if (n < 0)
-		fail_ring(b, r, n);
+		fail_vring(b, r, n);
 	else if (!n && b->port.loop)
 		vtc__loop_set_timer(b->port.loop, &b->timer, 1);
 }
 
 static bool is_off(const struct vtc__vhost_ring *r)
 {
-	return r->index % 2 && r->vring && !r->enabled;
+	return r->index % 2 && r->vring && r->off;
 }
 
 static void discard_all(struct vtc__vhost_backend *b)
@@ -146,9 +147,14 @@ int vtc__vhost_backend_update(struct vtc__vhost_backend *b, const char **ret_why
 {
 	int err = 0;
 
-	for (unsigned int i = 0; i < count_rings(b) && !err; i++)
+	for (unsigned int i = 0; i < count_rings(b) && !err; i++) {
 		err = vtc__vhost_ring_update(&b->rings[i], b->port.ctx, &b->setting,
 					     ret_why);
+		if (err == -EPROTO) {
+			fail_ring(b, &b->rings[i], *ret_why);
+			err = 0;
+		}
+	}
 	set_ready(b);
 	discard_all(b);
 	vtc__port_kicked(&b->port);
@@ -163,7 +169,7 @@ static int take_from(struct vtc__vhost_backend *b, struct vtc__vhost_ring *r,
 	int n = vtc__vhost_ring_take(r, burst, max);
 
 	if (vtc__unlikely(n < 0))
-		fail_ring(b, r, n);
+		fail_vring(b, r, n);
 	return n;
 }
 
@@ -189,7 +195,7 @@ static void give_back(struct vtc_port *port, unsigned int queue, struct vtc__bur
 		burst->done[i] = (struct vtc_done){ burst->chains[i].id, 0 };
 	err = vtc__vhost_ring_complete(r, burst->done, taken, used);
 	if (vtc__unlikely(err))
-		fail_ring(b, r, err);
+		fail_vring(b, r, err);
 }
 
 static int reserve(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
@@ -211,7 +217,7 @@ static void commit(struct vtc_port *port, unsigned int queue, struct vtc__burst 
 	int err = vtc__vhost_ring_complete(r, burst->done, taken, used);
 
 	if (vtc__unlikely(err))
-		fail_ring(b, r, err);
+		fail_vring(b, r, err);
 }
 
 /* Of a ring that does not run nothing will come until a message starts it. */
@@ -223,7 +229,7 @@ static bool arm(struct vtc__vhost_backend *b, struct vtc__vhost_ring *r)
 		return true;
 	n = vtc__vhost_ring_arm(r);
 	if (n < 0)
-		fail_ring(b, r, n);
+		fail_vring(b, r, n);
 	return n;
 }
 

@@ -294,6 +294,7 @@ static int set_vring_enable(struct vtc__vhost_backend *b, message *m,
 	if (!r)
 		return -EPROTO;
 	r->enabled = m->payload.state.num;
+	r->off = !r->enabled;
 	return vtc__vhost_backend_update(b, ret_why);
 }
 
@@ -324,7 +325,7 @@ static int reset_device(struct vtc__vhost_backend *b, message *m, const char **r
 		struct vtc__vhost_ring *r = &b->rings[i];
 
 		vtc__vhost_ring_stop(r);
-		r->enabled = false;
+		r->enabled = r->off = false;
 		r->base = 0;
 		r->size = 0;
 	}

@@ -113,25 +113,31 @@ static int find(const struct vtc__vhost_ring *r, const struct vtc__vhost_setting
 }
 
 /* A part of the ring in our memory, or NULL. */
-static const uint8_t *look(const struct vtc__vhost_ring *r,
-			   const struct vtc__vhost_setting *s, enum part part)
+static uint8_t *look(const struct vtc__vhost_ring *r, const struct vtc__vhost_setting *s,
+		     enum part part)
 {
 	struct vtc_segment segment;
 
 	if (vtc_mem_translate(s->space->mem, r->at[part], part_len(r, s, part),
-			      VTC_MEM_RW, &segment, 1) != 1)
+			      VTC_MEM_RW, &segment, 1) != 1 ||
+	    (uintptr_t)segment.base % (part == DESC ? 8 : 4))
 		return NULL;
 	return segment.base;
 }
 
-static void find_record(struct vtc__vhost_ring *r, const struct vtc__vhost_setting *s)
+/* Packed rings have larger records, and what they are is told after the record. */
+static int find_record(struct vtc__vhost_ring *r, const struct vtc__vhost_setting *s)
 {
 	uint64_t size = vtc__vhost_record_size(is_packed(s), s->inflight_entries);
 
 	r->record = (struct vtc__vhost_record){ .packed = is_packed(s),
 						.size = s->inflight_entries };
-	if (s->inflight.base && r->index < s->inflight_queues)
-		r->record.region = s->inflight.base + r->index * size;
+	if (!s->inflight.base || r->index >= s->inflight_queues)
+		return 0;
+	if ((r->index + 1) * size > s->inflight.size)
+		return -EPROTO;
+	r->record.region = s->inflight.base + r->index * size;
+	return 0;
 }
 
 static int fail(int err, const char *why, const char **ret_why)
@@ -172,35 +178,42 @@ static int place_packed(struct vtc__vhost_ring *r, const struct vtc__vhost_setti
 	return vtc__vhost_place_find(ring, r->size, indirect && !in_order, at);
 }
 
-static int place(struct vtc__vhost_ring *r, const struct vtc__vhost_setting *s,
-		 struct vtc_vring_state *at, uint32_t *again, const char **ret_why)
+static int blame_place(int err, bool recorded, const char **ret_why)
 {
-	const uint8_t *part = look(r, s, is_packed(s) ? DESC : DEVICE);
-	int recorded = r->record.region ? vtc__vhost_record_is_used(&r->record) : 0, err;
-
-	if (!part)
-		return fail(-EFAULT, "the ring is not in one piece of the memory",
-			    ret_why);
-	if (r->record.region && r->size > r->record.size)
-		return fail(-EPROTO, "the in-flight record is too small for the ring",
-			    ret_why);
-	if (recorded < 0)
-		return fail(-EPROTO, "the in-flight record has another format", ret_why);
-	err = is_packed(s) ? place_packed(r, s, part, recorded, at)
-			   : place_split(r, part, recorded, at, again);
-	if (err == -EINVAL)
+	switch (err) {
+	case -EINVAL:
 		return fail(err, "the base is outside the ring", ret_why);
-	if (err == -EOPNOTSUPP)
-		return fail(err,
+	case -ENOMEM:
+		return fail(err, "memory is out", ret_why);
+	case -EOPNOTSUPP:
+		return fail(-EPROTO,
 			    "chains in flight that the last backend took out of order "
 			    "cannot be done again",
 			    ret_why);
-	if (err)
+	default:
 		return fail(err,
 			    recorded ? "the in-flight record contradicts itself"
 				     : "it cannot be told where the last backend "
 				       "stopped in the ring",
 			    ret_why);
+	}
+}
+
+static int place(struct vtc__vhost_ring *r, const struct vtc__vhost_setting *s,
+		 struct vtc_vring_state *at, uint32_t *again, const char **ret_why)
+{
+	uint8_t *part = look(r, s, is_packed(s) ? DESC : DEVICE);
+	int recorded = r->record.region ? vtc__vhost_record_is_used(&r->record) : 0, err;
+
+	if (!part)
+		return fail(-EFAULT, "the ring is not in one piece of the memory",
+			    ret_why);
+	if (recorded < 0 || (r->record.region && r->size > r->record.size))
+		return fail(-EPROTO, "the in-flight record is for another ring", ret_why);
+	err = is_packed(s) ? place_packed(r, s, part, recorded, at)
+			   : place_split(r, part, recorded, at, again);
+	if (err)
+		return blame_place(err, recorded, ret_why);
 	if (r->record.region && !recorded)
 		vtc__vhost_record_init(&r->record, at);
 	return 0;
@@ -236,18 +249,21 @@ static int make_vring(struct vtc__vhost_ring *r, struct vtc_ctx *ctx,
 		return 0;
 	vtc_vring_free(r->vring);
 	r->vring = NULL;
-	return fail(err, "the in-flight record contradicts itself", ret_why);
+	return fail(-EPROTO, "the in-flight record contradicts itself", ret_why);
 }
 
 static int start(struct vtc__vhost_ring *r, struct vtc_ctx *ctx,
 		 const struct vtc__vhost_setting *s, const char **ret_why)
 {
-	uint32_t *again = calloc(r->size, sizeof(*again));
+	uint32_t *again;
 	int err;
 
+	if (find_record(r, s))
+		return fail(-EPROTO, "the in-flight record is too small for the ring",
+			    ret_why);
+	again = calloc(r->size, sizeof(*again));
 	if (!again)
 		return fail(-ENOMEM, "memory is out", ret_why);
-	find_record(r, s);
 	err = make_vring(r, ctx, s, again, ret_why);
 	free(again);
 	if (err)

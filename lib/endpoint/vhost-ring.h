@@ -21,6 +21,7 @@ struct vtc__vhost_ring {
 	struct vtc_port *port;
 	unsigned int index; /* even: to the guest; odd: from it */
 	bool enabled;
+	bool off; /* not just not on yet: what the guest sends is thrown away */
 	bool packed;
 	int call;
 	struct vtc__watch kick;
@@ -58,7 +59,9 @@ void vtc__vhost_ring_clear(struct vtc__vhost_ring *r);
 
 /*
  * Start a ring that has all that it needs, and go on elsewhere with one whose addresses
- * mean another place now; one whose addresses are nowhere waits. 0, or why it cannot be.
+ * mean another place now; one whose addresses are nowhere waits. -EPROTO: what is in its
+ * memory makes no sense, so that it is to be taken out of use; other errors are the
+ * frontend's, or ours.
  */
 int vtc__vhost_ring_update(struct vtc__vhost_ring *r, struct vtc_ctx *ctx,
 			   const struct vtc__vhost_setting *setting,

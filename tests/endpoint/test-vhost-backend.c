@@ -269,7 +269,571 @@ static Suite *handshakes(void)
 	return s;
 }
 
+/* ---- The device ---- */
+
+static struct vtc_vhost_user_opts device_opts(void)
+{
+	struct vtc_vhost_user_opts o = VTC_VHOST_USER_OPTS_INIT;
+	const uint8_t mac[6] = { 2, 0, 0, 0xaa, 0xbb, 0xcc };
+
+	o.mtu = 9000;
+	memcpy(o.mac, mac, sizeof(mac));
+	o.queue_pairs = 2;
+	return o;
+}
+
+START_TEST(offers_what_it_was_told)
+{
+	struct vtc_vhost_user_opts o = VTC_VHOST_USER_OPTS_INIT;
+	struct setup *s = setup_new(NULL, NULL);
+	uint64_t plain, more;
+
+	plain = vhostfront_ask_u64(s->front, VTC__VHOST_GET_FEATURES);
+	ck_assert(plain & BIT(VTC_VRING_F_PACKED));
+	ck_assert(plain & BIT(VTC__VHOST_F_LOG_ALL));
+	ck_assert(
+		!(plain & (BIT(VTC_NET_F_MQ) | BIT(VTC_NET_F_MAC) | BIT(VTC_NET_F_MTU))));
+	setup_free(s);
+	o = device_opts();
+	o.features_off[0] = BIT(VTC_VRING_F_PACKED) | BIT(VTC_NET_F_GUEST_TSO4);
+	s = setup_new(NULL, &o);
+	more = vhostfront_ask_u64(s->front, VTC__VHOST_GET_FEATURES);
+	ck_assert_uint_eq(more, (plain & ~o.features_off[0]) | BIT(VTC_NET_F_MQ) |
+					BIT(VTC_NET_F_MAC) | BIT(VTC_NET_F_MTU));
+	setup_free(s);
+}
+END_TEST
+
+/* The configuration of a network device: MAC, status, queue pairs, MTU. */
+static void get_config(struct vhostfront *f, uint32_t offset, uint32_t size,
+		       uint8_t *bytes)
+{
+	const struct vtc__vhost_config want = { .offset = offset, .size = size };
+	struct vhostclient_reply r =
+		vhostfront_ask(f, VTC__VHOST_GET_CONFIG, &want, 12 + size);
+
+	ck_assert_uint_eq(r.size, 12 + size);
+	memcpy(bytes, r.payload + 12, size);
+}
+
+START_TEST(tells_its_configuration)
+{
+	struct vtc_vhost_user_opts o = device_opts();
+	const uint8_t want[] = {
+		2, 0, 0, 0xaa, 0xbb, 0xcc, 1, 0, 2, 0, 0x28, 0x23, 0, 0
+	};
+	const struct vtc__vhost_config beyond = { .offset = 250, .size = 7 };
+	struct setup *s = setup_new(NULL, &o);
+	uint8_t got[64];
+
+	vhostfront_hello(s->front);
+	get_config(s->front, 0, sizeof(want), got);
+	ck_assert_mem_eq(got, want, sizeof(want));
+	get_config(s->front, 10, 2, got);
+	ck_assert_mem_eq(got, want + 10, 2);
+	ck_assert_uint_eq(
+		vhostfront_ask(s->front, VTC__VHOST_GET_CONFIG, &beyond, 19).size, 0);
+	ck_assert_uint_eq(
+		vhostfront_tell(s->front, VTC__VHOST_SET_CONFIG, &beyond, 19, -1), 1);
+	ck_assert_uint_eq(vhostfront_tell_u64(s->front, VTC__VHOST_NET_SET_MTU, 1400), 0);
+	ck_assert_uint_eq(vhostfront_tell_u64(s->front, VTC__VHOST_NET_SET_MTU, 67), 1);
+	ck_assert_uint_eq(vhostfront_tell_u64(s->front, VTC__VHOST_NET_SET_MTU, 65536),
+			  1);
+	get_config(s->front, 10, 2, got);
+	ck_assert_uint_eq(got[0] | got[1] << 8, 1400);
+	ck_assert_uint_eq(vhostfront_ask_u64(s->front, VTC__VHOST_GET_QUEUE_NUM), 2);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(announces_a_guest)
+{
+	const uint8_t mac[8] = { 2, 1, 2, 3, 4, 5, 0, 0 };
+	const uint8_t head[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 1, 2, 3, 4,
+				 5,    0x80, 0x35, 0,	 1,    8,    0, 6, 4, 0, 3,
+				 2,    1,    2,	   3,	 4,    5,    0, 0, 0, 0, 2,
+				 1,    2,    3,	   4,	 5,    0,    0, 0, 0 };
+	struct setup *s = setup_started(NULL, NULL);
+
+	ck_assert_uint_eq(vhostfront_tell(s->front, VTC__VHOST_SEND_RARP, mac, 8, -1), 0);
+	ck_assert_uint_eq(s->sink.count, 1);
+	ck_assert_uint_eq(s->sink.last_len, 60);
+	ck_assert_mem_eq(s->sink.last, head, sizeof(head));
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(keeps_the_status_and_is_reset)
+{
+	struct setup *s = setup_started(NULL, NULL);
+	struct vhostfront *f = s->front;
+
+	ck_assert_uint_eq(vhostfront_tell_u64(f, VTC__VHOST_SET_STATUS, 15), 0);
+	ck_assert_uint_eq(vhostfront_ask_u64(f, VTC__VHOST_GET_STATUS), 15);
+	exchange(s, 0);
+	ck_assert_uint_eq(vhostfront_tell(f, VTC__VHOST_RESET_DEVICE, NULL, 0, -1), 0);
+	ck_assert_uint_eq(vhostfront_ask_u64(f, VTC__VHOST_GET_STATUS), 0);
+	ck_assert_uint_eq(info_of(s).ready, 0);
+	/* QEMU stops the rings all the same, and keeps the memory. */
+	vhostfront_stop(f);
+	vhostfront_reset_rings(f);
+	ck_assert_uint_eq(vhostfront_set_features(f, 0), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		vhostfront_start_ring(f, i);
+	ck_assert_uint_eq(info_of(s).ready, 0);
+	for (unsigned int i = 0; i < 2; i++)
+		vhostfront_enable(f, i, true);
+	exchange(s, 100);
+	setup_free(s);
+}
+END_TEST
+
+/* A channel to the frontend is owned, and the last one only. */
+START_TEST(owns_the_channel)
+{
+	struct setup *s = setup_new(NULL, NULL);
+	int before, pair[2];
+
+	vhostfront_hello(s->front);
+	before = vtct_count_fds();
+	for (unsigned int i = 0; i < 5; i++) {
+		vhostclient_pair(pair);
+		ck_assert_uint_eq(vhostfront_tell(s->front, VTC__VHOST_SET_BACKEND_REQ_FD,
+						  NULL, 0, pair[0]),
+				  0);
+		close(pair[0]);
+		close(pair[1]);
+	}
+	ck_assert_int_eq(vtct_count_fds(), before + 1);
+	setup_free(s);
+}
+END_TEST
+
+/* ---- What cannot be ---- */
+
+/* The backend leaves, says why, and takes the next frontend. */
+static void expect_left(struct setup *s, const char *why)
+{
+	ck_assert(vhostfront_is_alone(s->front));
+	ck_assert_uint_eq(info_of(s).connected, 0);
+	ck_assert_msg(info_of(s).error && strstr(info_of(s).error, why),
+		      "\"%s\" is not in \"%s\"", why, info_of(s).error);
+	ck_assert_uint_eq(info_of(s).ready, 0);
+	vhostfront_disconnect(s->front);
+	vhostfront_connect(s->front, s->path);
+	vhostfront_hello(s->front);
+	vhostfront_reset_rings(s->front);
+}
+
+START_TEST(refuses_features)
+{
+	struct setup *s = setup_new(NULL, NULL);
+	struct vhostfront *f = s->front;
+
+	vhostfront_hello(f);
+	ck_assert_uint_eq(vhostfront_set_features(f, BIT(24)), 1);
+	expect_left(s, "SET_FEATURES: a feature was not offered");
+	ck_assert_uint_eq(vhostfront_tell_u64(f, VTC__VHOST_SET_FEATURES, 0), 1);
+	expect_left(s, "legacy");
+	ck_assert_uint_eq(
+		vhostfront_tell_u64(f, VTC__VHOST_SET_PROTOCOL_FEATURES, BIT(8)), 1);
+	expect_left(s, "a protocol feature was not offered");
+	vhostfront_start(f);
+	exchange(s, 0);
+	ck_assert_uint_eq(vhostfront_tell_u64(f, VTC__VHOST_SET_FEATURES,
+					      f->features & ~BIT(VTC_NET_F_CSUM)),
+			  1);
+	expect_left(s, "features change while a ring runs");
+	ck_assert_uint_eq(info_of(s).connections, 5);
+	setup_free(s);
+}
+END_TEST
+
+/* Fields of a state message, on rings that run. */
+START_TEST(refuses_ring_parameters)
+{
+	static const struct {
+		uint32_t request, index, num;
+		const char *why;
+	} row[] = {
+		{ VTC__VHOST_SET_VRING_NUM, 2, 64, "no such ring" },
+		{ VTC__VHOST_SET_VRING_NUM, UINT32_MAX, 64, "no such ring" },
+		{ VTC__VHOST_SET_VRING_NUM, 256, 64, "no such ring" },
+		{ VTC__VHOST_SET_VRING_NUM, 0, 0, "1 to 32768" },
+		{ VTC__VHOST_SET_VRING_NUM, 0, 32769, "1 to 32768" },
+		{ VTC__VHOST_SET_VRING_NUM, 0, 128, "while the ring runs" },
+		{ VTC__VHOST_SET_VRING_BASE, 0, 1, "while the ring runs" },
+		{ VTC__VHOST_SET_VRING_BASE, 9, 1, "no such ring" },
+		{ VTC__VHOST_SET_VRING_ENABLE, 2, 1, "no such ring" },
+	};
+	const struct vtc__vhost_state state = { row[_i].index, row[_i].num };
+	struct setup *s = setup_started(NULL, NULL);
+
+	ck_assert_uint_eq(
+		vhostfront_tell(s->front, row[_i].request, &state, sizeof(state), -1), 1);
+	expect_left(s, row[_i].why);
+	vhostfront_start(s->front);
+	exchange(s, 0);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(refuses_descriptors)
+{
+	static const uint32_t request[] = { VTC__VHOST_SET_VRING_KICK,
+					    VTC__VHOST_SET_VRING_CALL,
+					    VTC__VHOST_SET_VRING_ERR };
+	struct setup *s = setup_started(NULL, NULL);
+	uint64_t ring = 0;
+	int pipes[2];
+
+	ck_assert_int_eq(pipe(pipes), 0);
+	ck_assert_uint_eq(vhostfront_tell(s->front, request[_i], &ring, 8, pipes[1]), 1);
+	expect_left(s, "no eventfd");
+	ck_assert_uint_eq(
+		vhostfront_tell(s->front, request[_i], &ring, 8, s->front->memfd), 1);
+	expect_left(s, "no eventfd");
+	vhostfront_start(s->front);
+	exchange(s, 0);
+	close(pipes[0]);
+	close(pipes[1]);
+	setup_free(s);
+}
+END_TEST
+
+/* What others may use is an eventfd that blocks. */
+START_TEST(takes_blocking_doorbells)
+{
+	struct setup *s = setup_new(NULL, NULL);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		fcntl(s->front->ring[i].kick, F_SETFL, O_RDWR);
+		fcntl(s->front->ring[i].call, F_SETFL, O_RDWR);
+	}
+	vhostfront_hello(s->front);
+	vhostfront_start(s->front);
+	/* Full: nothing is to wait for that. */
+	ck_assert_int_eq(write(s->front->ring[1].call, &(uint64_t){ UINT64_MAX - 4 }, 8),
+			 8);
+	exchange(s, 0);
+	setup_free(s);
+}
+END_TEST
+
+static Suite *devices(void)
+{
+	Suite *s = vtct_suite("device", offers_what_it_was_told, tells_its_configuration,
+			      announces_a_guest, keeps_the_status_and_is_reset,
+			      owns_the_channel, refuses_features,
+			      takes_blocking_doorbells, NULL);
+	TCase *t = tcase_create("variants");
+
+	tcase_add_loop_test(t, refuses_ring_parameters, 0, 9);
+	tcase_add_loop_test(t, refuses_descriptors, 0, 3);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+/* ---- Rings come and go ---- */
+
+static unsigned int posted(const struct setup *s, unsigned int ring)
+{
+	return s->front->plan.ring_size - s->front->ring[ring].free_count;
+}
+
+START_TEST(stops_and_goes_on)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s = setup_started(&plan, NULL);
+	struct vhostfront *f = s->front;
+
+	for (unsigned int i = 0; i < 12; i++) {
+		exchange(s, 1000 * i);
+		vhostfront_post(f, 0, 7);
+		rig_run(s->rig);
+		vhostfront_stop(f);
+		ck_assert_uint_eq(info_of(s).ready, 0);
+		/* What comes in between is not lost. */
+		vhostfront_send(f, 0, 100, 1000 * i + 500, 1, false);
+		rig_run(s->rig);
+		ck_assert_int_eq(give(s, 0, 100, 1), 0);
+		ck_assert_uint_eq(vhostfront_unsent(f, 0), 1);
+		for (unsigned int ring = 0; ring < 2; ring++)
+			vhostfront_start_ring(f, ring);
+		/* The rings are still on. */
+		rig_run(s->rig);
+		ck_assert_uint_eq(s->sink.seen[s->sink.count - 1], 1000 * i + 500);
+		ck_assert_uint_eq(vhostfront_unsent(f, 0), 0);
+		while (posted(s, 0)) {
+			ck_assert_int_eq(give(s, 0, 100, 7), 1);
+			vhostfront_expect(f, 0, 100, 7);
+		}
+	}
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(stops_at_the_place)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s = setup_started(&plan, NULL);
+	struct vhostfront *f = s->front;
+	uint32_t at;
+
+	ck_assert_uint_eq(vhostfront_stop_ring(f, 1), f->ring[1].base);
+	vhostfront_start_ring(f, 1);
+	for (unsigned int i = 0; i < 70; i++) {
+		vhostfront_send(f, 0, 100, i, 1, false);
+		rig_run(s->rig);
+	}
+	vhostfront_unsent(f, 0);
+	at = vhostfront_stop_ring(f, 1);
+	/* 70 descriptors in a ring of 64: the second lap. */
+	if (f->features & BIT(VTC_VRING_F_PACKED))
+		ck_assert_uint_eq(at, 6 | 6u << 16);
+	else
+		ck_assert_uint_eq(at, 70);
+	/* Once more: still there. */
+	ck_assert_uint_eq(vhostfront_stop_ring(f, 1), at);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(parts_come_in_any_order)
+{
+	static const char order[][6] = { "fmnak", "knafm", "mkanf", "anmkf", "kafnm" };
+	struct setup *s = setup_new(NULL, NULL);
+	struct vhostfront *f = s->front;
+
+	vhostfront_hello(f);
+	for (unsigned int ring = 0; ring < 2; ring++)
+		vhostfront_enable(f, ring, true);
+	for (const char *at = order[_i]; *at; at++) {
+		struct vtc__vhost_state size = { 0, f->plan.ring_size };
+
+		ck_assert_uint_eq(info_of(s).ready, 0);
+		if (*at == 'f')
+			ck_assert_uint_eq(vhostfront_set_features(f, 0), 0);
+		if (*at == 'm')
+			ck_assert_uint_eq(vhostfront_set_memory(f), 0);
+		for (unsigned int ring = 0; ring < 2; ring++) {
+			struct vtc__vhost_state base = { ring, f->ring[ring].base };
+
+			size.index = ring;
+			if (*at == 'n')
+				vhostfront_tell(f, VTC__VHOST_SET_VRING_NUM, &size, 8,
+						-1);
+			if (*at == 'a')
+				vhostfront_set_addr(f, ring);
+			if (*at == 'k')
+				vhostfront_kick_off(f, ring);
+			if (at == order[_i])
+				vhostfront_tell(f, VTC__VHOST_SET_VRING_BASE, &base, 8,
+						-1);
+		}
+	}
+	ck_assert_uint_eq(info_of(s).ready, 1);
+	exchange(s, 0);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(a_ring_that_is_off)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s = setup_started(&plan, NULL);
+	struct vhostfront *f = s->front;
+
+	exchange(s, 0);
+	vhostfront_post(f, 0, 5);
+	vhostfront_enable(f, 1, false);
+	ck_assert_uint_eq(info_of(s).ready, 1);
+	s->sink.count = 0;
+	/* Twice: the second kick must be asked for. */
+	for (unsigned int i = 0; i < 2; i++) {
+		for (unsigned int k = 0; k < 30; k++)
+			vhostfront_send(f, 0, 100, k, 1, false);
+		rig_run(s->rig);
+		ck_assert_uint_eq(vhostfront_unsent(f, 0), 0);
+		ck_assert_uint_eq(s->sink.count, 0);
+	}
+	ck_assert_int_eq(give(s, 0, 100, 1), 1);
+	vhostfront_expect(f, 0, 100, 1);
+	vhostfront_enable(f, 0, false);
+	ck_assert_uint_eq(info_of(s).ready, 0);
+	ck_assert_int_eq(give(s, 0, 100, 1), 0);
+	vhostfront_expect_none(f, 0);
+	vhostfront_send(f, 0, 100, 1, 1, false);
+	rig_run(s->rig);
+	ck_assert_uint_eq(vhostfront_unsent(f, 0), 0);
+	/* On again, the other first: what the guest sends meanwhile waits. */
+	vhostfront_enable(f, 1, true);
+	vhostfront_send(f, 0, 100, 77, 1, false);
+	rig_run(s->rig);
+	ck_assert_uint_eq(s->sink.count, 0);
+	vhostfront_enable(f, 0, true);
+	rig_run(s->rig);
+	ck_assert_uint_eq(s->sink.seen[0], 77);
+	exchange(s, 100);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(starts_without_being_kicked)
+{
+	struct setup *s = setup_new(NULL, NULL);
+	struct vhostfront *f = s->front;
+
+	vhostfront_hello(f);
+	vhostfront_send(f, 0, 100, 5, 1, true);
+	vhostfront_start(f);
+	rig_run(s->rig);
+	ck_assert_uint_eq(s->sink.count, 1);
+	/* A new descriptor to hear with, too. */
+	vhostfront_send(f, 0, 100, 6, 1, true);
+	vhostfront_kick_off(f, 1);
+	rig_run(s->rig);
+	ck_assert_uint_eq(s->sink.count, 2);
+	/* And rings at once into a new one. */
+	vhostfront_heard(f->ring[1].call);
+	vhostfront_tell(f, VTC__VHOST_SET_VRING_CALL, &(uint64_t){ 1 }, 8,
+			f->ring[1].call);
+	ck_assert_uint_ge(vhostfront_heard(f->ring[1].call), 1);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(looks_without_a_kick_descriptor)
+{
+	struct setup *s = setup_started(NULL, NULL);
+	struct vhostfront *f = s->front;
+
+	ck_assert_uint_eq(
+		vhostfront_tell_u64(f, VTC__VHOST_SET_VRING_KICK, 1 | VTC__VHOST_NO_FD),
+		0);
+	rig_run(s->rig);
+	vhostfront_send(f, 0, 100, 5, 1, true);
+	s->rig->now_ns += 1000000;
+	ck_assert(rig_is_ready(s->rig, true));
+	rig_run(s->rig);
+	ck_assert_uint_eq(s->sink.count, 1);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(one_pair_stops_the_other_goes_on)
+{
+	struct vtc_vhost_user_opts o = VTC_VHOST_USER_OPTS_INIT;
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s;
+
+	o.queue_pairs = plan.queue_pairs = 2;
+	s = setup_started(&plan, &o);
+	exchange(s, 0);
+	vhostfront_enable(s->front, 2, false);
+	vhostfront_enable(s->front, 3, false);
+	ck_assert_uint_eq(info_of(s).ready, 1);
+	s->front->plan.queue_pairs = 1;
+	exchange(s, 100);
+	/* Packets for the second come by the first. */
+	vhostfront_post(s->front, 0, 1);
+	ck_assert_int_eq(give(s, 1, 100, 9), 1);
+	vhostfront_expect(s->front, 0, 100, 9);
+	s->front->plan.queue_pairs = 2;
+	vhostfront_enable(s->front, 2, true);
+	vhostfront_enable(s->front, 3, true);
+	exchange(s, 200);
+	setup_free(s);
+}
+END_TEST
+
+/* A hostile driver breaks its ring, and no more. */
+START_TEST(a_broken_ring)
+{
+	struct vtc_vhost_user_opts o = VTC_VHOST_USER_OPTS_INIT;
+	struct vhostfront_plan plan = plan_of(_i & 1);
+	unsigned int ring = _i >> 1;
+	struct setup *s;
+	struct vhostfront *f;
+
+	o.queue_pairs = plan.queue_pairs = 2;
+	s = setup_started(&plan, &o);
+	f = s->front;
+	exchange(s, 0);
+	vhostfront_post(f, 0, 3);
+	vhostfront_send(f, 0, 100, 1, 1, true);
+	/* Buffers nowhere. */
+	for (unsigned int i = 0; i < 64; i++)
+		memset(vhostfront_at(f, f->ring[ring].at[0] + 16 * i), 0x7e, 8);
+	(void)give(s, 0, 100, 1);
+	ck_assert_int_eq(write(f->ring[1].kick, &(uint64_t){ 1 }, 8), 8);
+	rig_run(s->rig);
+	ck_assert_uint_ge(vhostfront_heard(f->ring[ring].err), 1);
+	ck_assert(vhostfront_ask_u64(f, VTC__VHOST_GET_STATUS) & 0x40);
+	ck_assert_uint_eq(info_of(s).connected, 1);
+	ck_assert_uint_eq(info_of(s).error[5], '0' + ring);
+	if (ring) {
+		/* The other direction, and the other pair. */
+		give(s, 0, 100, 2);
+		vhostfront_expect(f, 0, 100, 1);
+		ck_assert_uint_eq(info_of(s).ready, 2);
+	} else {
+		ck_assert_uint_eq(info_of(s).ready, 0);
+	}
+	vhostfront_stop(f);
+	vhostfront_reset_rings(f);
+	for (unsigned int i = 0; i < 4; i++)
+		vhostfront_start_ring(f, i);
+	exchange(s, 100);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(the_next_frontend)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s = setup_started(&plan, NULL);
+
+	for (unsigned int i = 0; i < 5; i++) {
+		exchange(s, 100 * i);
+		vhostfront_post(s->front, 0, 10);
+		vhostfront_send(s->front, 0, 100, 1, 1, true);
+		vhostfront_disconnect(s->front);
+		vhostfront_connect(s->front, s->path);
+		vhostfront_hello(s->front);
+		ck_assert_uint_eq(info_of(s).ready, 0);
+		vhostfront_reset_rings(s->front);
+		vhostfront_start(s->front);
+		ck_assert_uint_eq(info_of(s).connections, i + 2);
+	}
+	exchange(s, 1000);
+	/* The port may leave the relay for a while. */
+	vtc_relay_free(s->rig->relay);
+	ck_assert_errno(vtc_relay_new(s->rig->ctx, NULL, &s->rig->relay), 0);
+	ck_assert_errno(vtc_relay_join(s->rig->relay, s->callback, s->port), 0);
+	exchange(s, 2000);
+	setup_free(s);
+}
+END_TEST
+
+static Suite *ring_suite(void)
+{
+	Suite *s = vtct_suite("rings", starts_without_being_kicked,
+			      looks_without_a_kick_descriptor, NULL);
+	TCase *t = tcase_create("variants");
+
+	tcase_add_loop_test(t, stops_and_goes_on, 0, RING_KINDS);
+	tcase_add_loop_test(t, stops_at_the_place, 0, RING_KINDS);
+	tcase_add_loop_test(t, parts_come_in_any_order, 0, 5);
+	tcase_add_loop_test(t, a_ring_that_is_off, 0, RING_KINDS);
+	tcase_add_loop_test(t, one_pair_stops_the_other_goes_on, 0, RING_KINDS);
+	tcase_add_loop_test(t, a_broken_ring, 0, 4);
+	tcase_add_loop_test(t, the_next_frontend, 0, RING_KINDS);
+	suite_add_tcase(s, t);
+	return s;
+}
+
 int main(void)
 {
-	return vtct_main(handshakes(), NULL);
+	return vtct_main(handshakes(), devices(), ring_suite(), NULL);
 }

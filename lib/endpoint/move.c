@@ -287,6 +287,10 @@ static unsigned int from_port_to_memory(struct vtc__mover *m, struct vtc__flow *
 	struct vtc__room room;
 	int n;
 
+	/* It knows; taking room for nothing is what costs. */
+	f->blocked = false;
+	if (from->ops->arm_take(from, f->from_queue))
+		return 0;
 	vtc__room_take(&room, to, f->to_queue, &m->to, want);
 	f->blocked = room.got < room.want;
 	if (!room.got)

@@ -57,6 +57,7 @@ struct vtc_relay {
 	unsigned int at; /* whose turn it is */
 
 	bool changed; /* some port */
+	bool listens; /* some port learns of packets by events alone */
 	bool kicked;  /* something is to be done */
 	bool running; /* within vtc_relay_process() */
 	bool asleep;
@@ -354,11 +355,12 @@ static void add_flows(struct vtc_relay *r, struct vtc__flow *f, struct vtc_port 
 
 static void follow(struct vtc_relay *r)
 {
-	r->changed = false;
+	r->changed = r->listens = false;
 	r->count = 0;
 	for (struct join *j = r->joins; j; j = j->next) {
 		struct vtc_port *a = j->ports[0], *b = j->ports[1];
 
+		r->listens = r->listens || a->ops->produce || b->ops->produce;
 		follow_port(a);
 		follow_port(b);
 		add_flows(r, j->flows, a);
@@ -478,6 +480,8 @@ static unsigned int spin(struct vtc_relay *r, unsigned int budget)
 		if (n || now >= end)
 			break;
 		pause_cpu();
+		if (r->listens)
+			(void)vtc__loop_serve(r->loop);
 		now = vtc__now_ns(r->ctx);
 	}
 	count(r, SPINS, 1);

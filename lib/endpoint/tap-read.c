@@ -181,10 +181,10 @@ static bool is_stuck(struct vtc__tap_queue *q)
 
 	if (!q->stuck)
 		q->stuck_since = now;
-	q->stuck = now - q->stuck_since < STALL_NS;
-	if (q->stuck)
+	q->stuck = q->waiting = now - q->stuck_since < STALL_NS;
+	if (q->waiting)
 		vtc__loop_set_timer(port->loop, &q->timer, now + RETRY_NS);
-	return q->stuck;
+	return q->waiting;
 }
 
 /* False: it stays, and so do all that came after it. */
@@ -194,7 +194,7 @@ static bool release(struct out *out, const struct vtc__tap_held *held)
 
 	if (count) {
 		copy_out(out, held, count);
-		out->q->stuck = false;
+		out->q->stuck = out->q->waiting = false;
 		return true;
 	}
 	if (!out->mergeable && out->used < out->count) {
@@ -234,7 +234,7 @@ void vtc__tap_forget(struct vtc__tap_queue *q)
 			drop(q, held->len, VTC__TX_DROPPED_DOWN);
 		held->len = 0;
 	}
-	q->stuck = false;
+	q->stuck = q->waiting = false;
 }
 
 /* ---- Reading ---- */

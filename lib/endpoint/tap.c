@@ -38,7 +38,10 @@ static void on_ready(struct vtc__watch *watch, uint32_t events)
 
 static void on_due(struct vtc__timer *timer)
 {
-	vtc__port_kicked(&VTC__OWNER(timer, struct vtc__tap_queue, timer)->tap->port);
+	struct vtc__tap_queue *q = VTC__OWNER(timer, struct vtc__tap_queue, timer);
+
+	q->waiting = false;
+	vtc__port_kicked(&q->tap->port);
 }
 
 static void stop_watching(struct vtc__tap *tap)
@@ -138,9 +141,7 @@ static bool tap_arm_take(struct vtc_port *port, unsigned int queue)
 {
 	const struct vtc__tap_queue *q = &vtc__tap_of(port)->queues[queue];
 
-	if (!port->ready || q->stuck)
-		return true;
-	return q->empty && q->first == q->end;
+	return !port->ready || q->waiting || (q->empty && q->first == q->end);
 }
 
 /* Only who polls in vain is told of room in a send buffer. */

@@ -38,7 +38,8 @@ struct vtc__tap_queue {
 	bool full;	/* no room to write, likewise */
 	bool limited;	/* somebody gave the tap a send buffer that can be full */
 	bool large;	/* read one by one, each to many chains */
-	bool stuck;	/* the packets below wait for more chains */
+	bool stuck;	/* the packets below are too long for the chains there are */
+	bool waiting;	/* and will be tried again when the timer is due */
 	uint16_t small; /* in a row, while large */
 	unsigned int batch;
 	uint64_t stuck_since; /* ns */

@@ -66,6 +66,8 @@ void vtc__uring_free(struct vtc__uring *uring)
 {
 	if (!uring)
 		return;
+	/* The kernel ends a ring later on, and would keep the interface up to then. */
+	(void)io_uring_unregister_files(&uring->ring);
 	io_uring_queue_exit(&uring->ring);
 	free(uring);
 }

@@ -833,7 +833,368 @@ static Suite *ring_suite(void)
 	return s;
 }
 
+/* ---- Memory ---- */
+
+/* How many bytes of such a file are mapped; the frontend and the tests map all, once. */
+static uint64_t mapped(const char *name)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long long first, end;
+	uint64_t sum = 0;
+	char line[512];
+
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (strstr(line, name) && sscanf(line, "%llx-%llx", &first, &end) == 2)
+			sum += end - first;
+	}
+	fclose(maps);
+	return sum;
+}
+
+static uint64_t memory_size(const struct setup *s)
+{
+	return s->front->regions[0].size + s->front->regions[1].size;
+}
+
+static void expect_mapped(const struct setup *s, uint64_t bytes)
+{
+	ck_assert_uint_eq(mapped("memfd:vhostfront"), memory_size(s) + bytes);
+}
+
+START_TEST(unsealed_memory)
+{
+	struct vtc_vhost_user_opts o = VTC_VHOST_USER_OPTS_INIT;
+	const struct vhostfront_plan plan = { .unsealed = true };
+	struct setup *s = setup_new(&plan, NULL);
+
+	vhostfront_hello(s->front);
+	ck_assert_uint_eq(vhostfront_set_features(s->front, 0), 0);
+	ck_assert_uint_eq(vhostfront_set_memory(s->front), 1);
+	expect_mapped(s, 0);
+	expect_left(s, "share sealed memory (QEMU: memory-backend-memfd), or open the "
+		       "port with VTC_VHOST_USER_F_TRUSTED");
+	setup_free(s);
+	o.flags = VTC_VHOST_USER_F_TRUSTED;
+	s = setup_started(&plan, &o);
+	exchange(s, 0);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(the_same_table_again)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s;
+
+	plan.protocol_off = BIT(VTC__VHOST_PF_MEM_SLOTS);
+	s = setup_started(&plan, NULL);
+	expect_mapped(s, memory_size(s));
+	for (unsigned int i = 0; i < 5; i++) {
+		exchange(s, 100 * i);
+		vhostfront_post(s->front, 0, 5);
+		ck_assert_uint_eq(vhostfront_set_memory(s->front), 0);
+		ck_assert_uint_eq(info_of(s).ready, 1);
+	}
+	expect_mapped(s, memory_size(s));
+	vhostfront_disconnect(s->front);
+	rig_run(s->rig);
+	expect_mapped(s, 0);
+	setup_free(s);
+}
+END_TEST
+
+static uint64_t tell_region(struct vhostfront *f, uint32_t request,
+			    const struct vtc__vhost_region *region)
+{
+	const struct vtc__vhost_mem_reg r = { .region = *region };
+
+	return vhostfront_tell(f, request, &r, sizeof(r),
+			       request == VTC__VHOST_ADD_MEM_REG ? f->memfd : -1);
+}
+
+/* The rings stop when their memory goes, and go on when it is back, wherever that is. */
+START_TEST(memory_goes_and_comes_back)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s = setup_started(&plan, NULL);
+	struct vtc__vhost_region rings = s->front->regions[0];
+
+	for (unsigned int i = 0; i < 5; i++) {
+		exchange(s, 100 * i);
+		vhostfront_post(s->front, 0, 5);
+		ck_assert_uint_eq(tell_region(s->front, VTC__VHOST_REM_MEM_REG, &rings),
+				  0);
+		ck_assert_uint_eq(info_of(s).ready, 0);
+		expect_mapped(s, s->front->regions[1].size);
+		rings.guest_addr += 0x10000000;
+		ck_assert_uint_eq(tell_region(s->front, VTC__VHOST_ADD_MEM_REG, &rings),
+				  0);
+		ck_assert_uint_eq(info_of(s).ready, 1);
+	}
+	exchange(s, 1000);
+	ck_assert_uint_eq(
+		tell_region(s->front, VTC__VHOST_REM_MEM_REG, &s->front->regions[0]), 1);
+	expect_left(s, "no such region");
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(a_table_that_changes)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s;
+
+	plan.protocol_off = BIT(VTC__VHOST_PF_MEM_SLOTS);
+	s = setup_started(&plan, NULL);
+	for (unsigned int i = 0; i < 5; i++) {
+		exchange(s, 100 * i);
+		vhostfront_post(s->front, 0, 5);
+		/* Only the frontend's own addresses: the rings' change with them. */
+		s->front->regions[0].user_addr += 0x100000000;
+		ck_assert_uint_eq(vhostfront_set_memory(s->front), 0);
+		ck_assert_uint_eq(info_of(s).ready, 0);
+		for (unsigned int ring = 0; ring < 2; ring++)
+			ck_assert_uint_eq(vhostfront_set_addr(s->front, ring), 0);
+		ck_assert_uint_eq(info_of(s).ready, 1);
+		expect_mapped(s, memory_size(s));
+	}
+	exchange(s, 1000);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(many_regions)
+{
+	struct setup *s = setup_started(NULL, NULL);
+	struct vtc__vhost_region r = { 0x900000000, 4096, 0x100000, 0 };
+
+	for (unsigned int i = 0; i < 507; i++) {
+		ck_assert_uint_eq(tell_region(s->front, VTC__VHOST_ADD_MEM_REG, &r), 0);
+		r.guest_addr += 8192;
+		r.user_addr += 8192;
+		r.mmap_offset = (i % 16) * 4096;
+	}
+	exchange(s, 0);
+	ck_assert_uint_eq(tell_region(s->front, VTC__VHOST_ADD_MEM_REG, &r), 1);
+	expect_left(s, "too many regions");
+	expect_mapped(s, 0);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(regions_that_cannot_be)
+{
+	static const struct {
+		struct vtc__vhost_region region;
+		const char *why;
+	} row[] = {
+		{ { 0x200000000, 0, 0x1000, 0 }, "empty" },
+		{ { UINT64_MAX - 4095, 8192, 0x1000, 0 }, "wrap" },
+		{ { 0x200000000, 8192, UINT64_MAX - 4095, 0 }, "wrap" },
+		{ { 0x200000000, UINT64_MAX, 0x1000, 0 }, "wrap" },
+		{ { 0x200000000, 4096, 0x1000, 0x7ffffffffffff000 }, "" },
+		{ { 0x200000000, 4096, 0x1000, 0x10000000 }, "file ends" },
+		{ { 0x200000000, 0x10000000000, 0x1000, 0 }, "file ends" },
+		{ { 0x140000000, 4096, 0x1000, 0 }, "overlaps" },
+		{ { 0x200000000, 4096, 0x550000000000, 0 }, "overlaps" },
+		{ { 0x200000000, 4096, 0x54fffffff001, 0 }, "overlaps" },
+	};
+	struct setup *s = setup_started(NULL, NULL);
+
+	ck_assert_uint_eq(tell_region(s->front, VTC__VHOST_ADD_MEM_REG, &row[_i].region),
+			  1);
+	expect_left(s, row[_i].why);
+	vhostfront_start(s->front);
+	exchange(s, 0);
+	setup_free(s);
+}
+END_TEST
+
+/* ---- The dirty log ---- */
+
+struct dirty {
+	int fd;
+	uint8_t *bits;
+	size_t size;
+};
+
+static struct dirty dirty_new(size_t size, uint64_t offset)
+{
+	struct dirty d = { .size = size };
+
+	d.fd = memfd_create("dirty", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ck_assert_int_eq(ftruncate(d.fd, (off_t)(size + offset)), 0);
+	ck_assert_int_eq(fcntl(d.fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	d.bits =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, d.fd, (off_t)offset);
+	ck_assert_ptr_ne(d.bits, MAP_FAILED);
+	return d;
+}
+
+static void dirty_free(struct dirty *d)
+{
+	munmap(d->bits, d->size);
+	close(d->fd);
+}
+
+static bool dirty_has(const struct dirty *d, uint64_t guest_addr)
+{
+	return d->bits[guest_addr >> 15] >> (guest_addr >> 12 & 7) & 1;
+}
+
+static void dirty_set(struct dirty *d, uint64_t addr, uint64_t len)
+{
+	for (uint64_t page = addr >> 12; page <= (addr + len - 1) >> 12; page++)
+		d->bits[page >> 3] |= (uint8_t)(1u << (page & 7));
+}
+
+static int set_log(struct vhostfront *f, const struct dirty *d, uint64_t offset)
+{
+	const struct vtc__vhost_log log = { d->size, offset };
+	struct vhostclient_reply r;
+	int n = -EAGAIN;
+
+	vhostfront_say(f, VTC__VHOST_SET_LOG_BASE, &log, sizeof(log), d->fd);
+	for (int i = 0; i < 3 && n == -EAGAIN; i++) {
+		f->step(f->data);
+		n = vhostclient_receive(f->fd, &r);
+	}
+	return n;
+}
+
+/* All that is possible in this ring, as the device writes to it. */
+static void expect_ring(struct vhostfront *f, struct dirty *want, unsigned int ring)
+{
+	bool packed = f->features & BIT(VTC_VRING_F_PACKED);
+
+	if (packed)
+		dirty_set(want, f->ring[ring].at[0], 16ull * f->plan.ring_size);
+	else
+		dirty_set(want, f->ring[ring].at[2], 6 + 8ull * f->plan.ring_size);
+	/* Nobody waits for receive buffers here. */
+	if (ring)
+		dirty_set(want, f->ring[ring].at[2], 4);
+}
+
+/* Packets to the guest into buffers of a page, so that each has its own bit. */
+START_TEST(logs_what_it_writes)
+{
+	const size_t size = (0x140000000ull + (1u << 22)) >> 15;
+	struct vhostfront_plan plan = plan_of(_i);
+	struct dirty log = dirty_new(size, 4096), want = dirty_new(size, 0);
+	struct setup *s;
+	struct vhostfront *f;
+
+	plan.buffer_len = 4096;
+	s = setup_started(&plan, NULL);
+	f = s->front;
+	exchange(s, 0);
+	ck_assert_int_eq(set_log(f, &log, 4096), 1);
+	exchange(s, 100);
+	ck_assert_mem_eq(log.bits, want.bits, size);
+	ck_assert_uint_eq(vhostfront_set_features(f, BIT(VTC__VHOST_F_LOG_ALL)), 0);
+	for (unsigned int i = 0; i < 64; i++) {
+		unsigned int slot = f->ring[0].free[f->ring[0].free_count - 1];
+		uint64_t addr = vhostfront_slot(f, 0, slot);
+
+		vhostfront_post(f, 0, 1);
+		ck_assert_uint_eq(dirty_has(&log, addr), dirty_has(&want, addr));
+		ck_assert_int_eq(give(s, 0, 100, i), 1);
+		dirty_set(&want, addr, 112);
+		vhostfront_expect(f, 0, 100, i);
+		vhostfront_send(f, 0, 100, i, 1, false);
+		rig_run(s->rig);
+	}
+	expect_ring(f, &want, 0);
+	expect_ring(f, &want, 1);
+	ck_assert_mem_eq(log.bits, want.bits, size);
+	/* Off again. */
+	memset(log.bits, 0, size);
+	ck_assert_uint_eq(vhostfront_set_features(f, 0), 0);
+	exchange(s, 100);
+	memset(want.bits, 0, size);
+	ck_assert_mem_eq(log.bits, want.bits, size);
+	setup_free(s);
+	dirty_free(&log);
+	dirty_free(&want);
+}
+END_TEST
+
+START_TEST(the_next_log)
+{
+	const size_t size = (0x140000000ull + (1u << 22)) >> 15;
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s = setup_started(&plan, NULL);
+	struct dirty a = dirty_new(size, 0), b = dirty_new(size, 0);
+	uint64_t ring = s->front->ring[0].at[_i & 1 ? 0 : 2],
+		 map_size = (size + 4095) & ~4095ull;
+
+	ck_assert_int_eq(set_log(s->front, &a, 0), 1);
+	ck_assert_uint_eq(vhostfront_set_features(s->front, BIT(VTC__VHOST_F_LOG_ALL)),
+			  0);
+	exchange(s, 0);
+	ck_assert(dirty_has(&a, ring));
+	memset(a.bits, 0, size);
+	ck_assert_int_eq(set_log(s->front, &b, 0), 1);
+	ck_assert_uint_eq(mapped("memfd:dirty"), 3 * map_size);
+	exchange(s, 0);
+	ck_assert(dirty_has(&b, ring));
+	ck_assert(!dirty_has(&a, ring));
+	/* Rings that start later log, too. */
+	memset(b.bits, 0, size);
+	vhostfront_stop(s->front);
+	vhostfront_start_ring(s->front, 0);
+	vhostfront_start_ring(s->front, 1);
+	exchange(s, 100);
+	ck_assert(dirty_has(&b, ring));
+	vhostfront_disconnect(s->front);
+	rig_run(s->rig);
+	ck_assert_uint_eq(mapped("memfd:dirty"), 2 * map_size);
+	dirty_free(&a);
+	dirty_free(&b);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(a_log_that_is_too_small)
+{
+	struct setup *s = setup_started(NULL, NULL);
+	struct dirty log = dirty_new(0x140000000ull >> 15, 0);
+
+	exchange(s, 0);
+	if (!_i) {
+		ck_assert_int_eq(set_log(s->front, &log, 0), 0);
+	} else {
+		/* Or longer than its file. */
+		log.size = 1u << 20;
+		ck_assert_int_eq(set_log(s->front, &log, 0), 0);
+		log.size = 0x140000000ull >> 15;
+	}
+	expect_left(s, _i ? "file ends" : "dirty log ends before the memory");
+	ck_assert_uint_eq(mapped("memfd:dirty"), log.size);
+	dirty_free(&log);
+	setup_free(s);
+}
+END_TEST
+
+static Suite *memories(void)
+{
+	Suite *s = vtct_suite("memory", unsealed_memory, many_regions, NULL);
+	TCase *t = tcase_create("variants");
+
+	tcase_add_loop_test(t, the_same_table_again, 0, RING_KINDS);
+	tcase_add_loop_test(t, memory_goes_and_comes_back, 0, RING_KINDS);
+	tcase_add_loop_test(t, a_table_that_changes, 0, RING_KINDS);
+	tcase_add_loop_test(t, regions_that_cannot_be, 0, 10);
+	tcase_add_loop_test(t, logs_what_it_writes, 0, RING_KINDS);
+	tcase_add_loop_test(t, the_next_log, 0, RING_KINDS);
+	tcase_add_loop_test(t, a_log_that_is_too_small, 0, 2);
+	suite_add_tcase(s, t);
+	return s;
+}
+
 int main(void)
 {
-	return vtct_main(handshakes(), devices(), ring_suite(), NULL);
+	return vtct_main(handshakes(), devices(), ring_suite(), memories(), NULL);
 }

@@ -379,16 +379,17 @@ START_TEST(bad_headers_are_dropped)
 	uint8_t header[12], packet[100] = { 0 };
 
 	ringport_post(p.b, 0, 20);
-	for (unsigned int i = 0; i < count; i++) {
-		rig_header(&bad[i], header);
-		ck_assert(ringport_send(p.a, 0, header, packet, sizeof(packet), 1 + i));
+	for (unsigned int i = 0; i < 4 * count; i++) {
+		rig_header(&bad[i / 4], header);
+		ck_assert(
+			ringport_send(p.a, 0, header, packet, sizeof(packet), 1 + i % 4));
 	}
 	rig_send(p.a, 0, 60, 1, 1);
-	ck_assert_uint_eq(rig_run(p.rig), count + 1);
+	ck_assert_uint_eq(rig_run(p.rig), 4 * count + 1);
 	rig_expect(p.b, 0, 60, 1);
 	rig_expect_none(p.b, 0);
-	ck_assert_uint_eq(stats_a(&p).rx_dropped_bad, count);
-	ck_assert_uint_eq(stats_a(&p).rx_packets, count + 1);
+	ck_assert_uint_eq(stats_a(&p).rx_dropped_bad, 4 * count);
+	ck_assert_uint_eq(stats_a(&p).rx_packets, 4 * count + 1);
 	pair_free(&p);
 }
 END_TEST

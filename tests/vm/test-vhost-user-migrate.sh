@@ -86,9 +86,8 @@ to=$guest
 wait_for 200 test -S "$scratch"/way
 check "the guest moves while streams flow" migrates
 check "streams flow behind" flows to
-touch "$scratch"/end
-wait "$to"
 print_cases from
+touch "$scratch"/end
 end_guest to "$to"
 check "every byte that arrived is right" far_ends_well
 check "the server ends well" end_server

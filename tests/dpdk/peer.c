@@ -394,12 +394,13 @@ static void print_ends(const struct peer *p)
 		const struct end *end = &p->ends[i];
 
 		vtc_port_get_stats(end->port, 0, &s);
-		printf("# port %u: sent %u, got %u of %u; rx %ju tx %ju bad %ju room %ju "
-		       "size %ju error %ju down %ju\n",
-		       i, end->sent, end->got, p->frames, (uintmax_t)s.rx_packets,
-		       (uintmax_t)s.tx_packets, (uintmax_t)s.rx_dropped_bad,
-		       (uintmax_t)s.tx_dropped_room, (uintmax_t)s.tx_dropped_size,
-		       (uintmax_t)s.tx_dropped_error, (uintmax_t)s.tx_dropped_down);
+		fprintf(stderr,
+			"# port %u: sent %u, got %u of %u; rx %ju tx %ju bad %ju room %ju "
+			"size %ju error %ju down %ju\n",
+			i, end->sent, end->got, p->frames, (uintmax_t)s.rx_packets,
+			(uintmax_t)s.tx_packets, (uintmax_t)s.rx_dropped_bad,
+			(uintmax_t)s.tx_dropped_room, (uintmax_t)s.tx_dropped_size,
+			(uintmax_t)s.tx_dropped_error, (uintmax_t)s.tx_dropped_down);
 	}
 }
 

@@ -34,14 +34,18 @@ uint32_t vtc__vhost_base_of(const struct vtc_vring_state *state)
 /* ---- The ring as it is seen ---- */
 
 struct view {
-	const uint8_t *ring;
+	uint8_t *ring;
 	uint32_t size;
 };
 
+static uint8_t *slot_at(const struct view *v, uint32_t slot)
+{
+	return v->ring + slot * sizeof(struct vtc__desc);
+}
+
 static uint64_t word_at(const struct view *v, uint32_t slot)
 {
-	return vtc__load64(v->ring + slot * sizeof(struct vtc__desc) + 8,
-			   __ATOMIC_ACQUIRE);
+	return vtc__load64(slot_at(v, slot) + 8, __ATOMIC_ACQUIRE);
 }
 
 static bool is_available(const struct view *v, uint32_t slot, bool wrap)
@@ -154,19 +158,91 @@ static bool may_be_rest(const struct view *v, struct vtc__pos at)
 	return false;
 }
 
-int vtc__vhost_place_find(const uint8_t *ring, uint32_t size, bool single,
+/* ---- A burst that was being published ---- */
+
+/* Its first descriptor is written last: how many there are behind that, or 0. */
+static uint32_t count_torn(const struct view *v, struct vtc__pos at)
+{
+	uint32_t torn = 0, n;
+
+	vtc__advance(&at, 1, v->size);
+	for (; torn + 1 < v->size && is_used(v, at.slot, at.wrap); torn++)
+		vtc__advance(&at, 1, v->size);
+	n = 1 + torn + count_available(v, at);
+	vtc__advance(&at, n - 1 - torn, v->size);
+	for (; torn && n < v->size; n++) {
+		if (!is_used(v, at.slot, !at.wrap))
+			return 0;
+		vtc__advance(&at, 1, v->size);
+	}
+	return torn;
+}
+
+static bool search_torn(const struct view *v, struct vtc__pos *ret_at, uint32_t *ret_torn)
+{
+	unsigned int tries = 2;
+
+	for (uint32_t i = 0; i < 2 * v->size && tries; i++) {
+		struct vtc__pos at = { i / 2, i % 2 };
+
+		if (!begins(v, at))
+			continue;
+		tries--;
+		*ret_torn = count_torn(v, at);
+		*ret_at = at;
+		if (*ret_torn)
+			return true;
+	}
+	return false;
+}
+
+static void use_empty(const struct view *v, struct vtc__pos at)
+{
+	uint64_t id = vtc__packed_id(word_at(v, at.slot));
+	uint64_t flags = at.wrap ? VTC__AVAIL | VTC__USED : 0;
+
+	vtc__store64(slot_at(v, at.slot) + 8, flags << 48 | id << 32, __ATOMIC_RELEASE);
+}
+
+/* How much was written to the first is lost, and with it where its packet ends. */
+static void publish_torn(const struct view *v, struct vtc__pos *at, uint32_t torn)
+{
+	struct vtc__pos first = *at;
+
+	for (; torn; torn--) {
+		vtc__advance(at, 1, v->size);
+		use_empty(v, *at);
+	}
+	vtc__advance(at, 1, v->size);
+	use_empty(v, first);
+}
+
+/* ---- All together ---- */
+
+static void set_place(struct vtc_vring_state *place, struct vtc__pos at)
+{
+	uint16_t slot = (uint16_t)at.slot;
+	uint8_t round = !at.wrap;
+
+	*place = (struct vtc_vring_state){ slot, slot, round, round, 0 };
+}
+
+int vtc__vhost_place_find(uint8_t *ring, uint32_t size, bool single,
 			  struct vtc_vring_state *place)
 {
 	struct view v = { ring, size };
 	struct vtc__pos given = { place->used, !place->used_round }, at;
+	uint32_t torn;
 
 	if (fits(&v, given))
 		return 0;
 	if (search(&v, &at) && (single || !may_be_rest(&v, at))) {
-		uint8_t round = !at.wrap;
-
-		*place = (struct vtc_vring_state){ (uint16_t)at.slot, (uint16_t)at.slot,
-						   round, round, 0 };
+		set_place(place, at);
+		return 0;
+	}
+	if (single && search_torn(&v, &at, &torn)) {
+		publish_torn(&v, &at, torn);
+		set_place(place, at);
 		return 0;
 	}
 	return is_possible(&v, given) ? 0 : -EPROTO;

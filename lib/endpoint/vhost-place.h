@@ -18,9 +18,10 @@ uint32_t vtc__vhost_base_of(const struct vtc_vring_state *state);
 /*
  * Correct a place by the descriptors of the ring. Sure only if all chains are of one
  * descriptor (as they are with indirect ones) and used one by one; 0, or -EPROTO if the
- * place is wrong and the right one cannot be told.
+ * place is wrong and the right one cannot be told. What the last backend was about to
+ * publish when it was killed is published as if nothing had been written to it.
  */
-int vtc__vhost_place_find(const uint8_t *ring, uint32_t size, bool single,
+int vtc__vhost_place_find(uint8_t *ring, uint32_t size, bool single,
 			  struct vtc_vring_state *place);
 
 #endif

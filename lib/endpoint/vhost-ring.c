@@ -165,7 +165,7 @@ static int place_split(struct vtc__vhost_ring *r, const uint8_t *used, bool reco
 }
 
 static int place_packed(struct vtc__vhost_ring *r, const struct vtc__vhost_setting *s,
-			const uint8_t *ring, bool recorded, struct vtc_vring_state *at)
+			uint8_t *ring, bool recorded, struct vtc_vring_state *at)
 {
 	bool in_order = s->features >> VTC_VRING_F_IN_ORDER & 1;
 	bool indirect = s->features >> VTC_VRING_F_INDIRECT & 1;

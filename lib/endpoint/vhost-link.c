@@ -21,7 +21,7 @@
 #define OPERATION    "vhost-user open"
 #define RETRY_NS     500000000ull
 #define MESSAGES_MAX 64 /* in one step */
-#define WHY_MAX	     160
+#define WHY_MAX	     320
 #define MESSAGE_MAX  (VTC__VHOST_HEADER + VTC__VHOST_PAYLOAD_MAX)
 
 struct vtc__vhost_link {

@@ -415,17 +415,58 @@ START_TEST(many_addresses)
 }
 END_TEST
 
-START_TEST(capture)
+static struct vtct_pcapng captured;
+
+/* Name a file, and the option for it. */
+static void name_capture(char *option, size_t size, const char *port, const char *file)
 {
-	static struct vtct_pcapng file;
+	snprintf(option, size, "%s=%s/%s", port, vtct_dir(), file);
+}
+
+static void read_capture(const char *name)
+{
 	static uint8_t bytes[65536];
-	char option[300], path[128];
 	const char *wrong;
+	char path[128];
 	ssize_t len;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/capture", vtct_dir());
-	snprintf(option, sizeof(option), "%s=%s", paths[0], path);
+	snprintf(path, sizeof(path), "%s/%s", vtct_dir(), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	len = read(fd, bytes, sizeof(bytes));
+	close(fd);
+	ck_assert_int_gt(len, 0);
+	wrong = vtct_pcapng_read(bytes, (size_t)len, &captured);
+	ck_assert_msg(!wrong, "%s", wrong);
+	ck_assert_int_eq(captured.has_statistics, 1);
+	ck_assert_uint_eq(captured.received, captured.count);
+}
+
+/* Of ours: the kernel speaks on its tap, too. */
+static void assert_captured(uint32_t number, uint32_t direction)
+{
+	for (unsigned int i = 0; i < captured.count; i++) {
+		const struct vtct_pcapng_packet *p = &captured.packets[i];
+		uint32_t at;
+
+		memcpy(&at, p->bytes + 14, 4);
+		if (p->bytes[12] != TYPE >> 8 || at != number)
+			continue;
+		ck_assert_uint_eq(p->direction, direction);
+		ck_assert_uint_eq(p->captured, LEN);
+		ck_assert_uint_eq(p->original, LEN);
+		ck_assert_int_eq(p->queue, 0);
+		return;
+	}
+	ck_abort_msg("packet %u is not in the capture", number);
+}
+
+START_TEST(capture)
+{
+	char option[300];
+
+	name_capture(option, sizeof(option), paths[0], "capture");
 	start_switch(2, "--capture", option, NULL);
 	start_machine(0);
 	start_machine(1);
@@ -434,23 +475,11 @@ START_TEST(capture)
 	send_from(1, 0, 1, 2);
 	wait_for(&machines[0], 2);
 	ck_assert_int_eq(stop_switch(SIGTERM), 0);
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	ck_assert_int_ge(fd, 0);
-	len = read(fd, bytes, sizeof(bytes));
-	close(fd);
-	ck_assert_int_gt(len, 0);
-	wrong = vtct_pcapng_read(bytes, (size_t)len, &file);
-	ck_assert_msg(!wrong, "%s", wrong);
-	ck_assert_str_eq(file.name, paths[0]);
-	ck_assert_uint_eq(file.count, 2);
-	for (unsigned int i = 0; i < 2; i++) {
-		ck_assert_uint_eq(file.packets[i].direction, i + 1);
-		ck_assert_uint_eq(file.packets[i].captured, LEN);
-		ck_assert_uint_eq(file.packets[i].bytes[14], i + 1);
-	}
-	ck_assert_int_eq(file.has_statistics, 1);
-	ck_assert_uint_eq(file.received, 2);
+	read_capture("capture");
+	ck_assert_str_eq(captured.name, paths[0]);
+	ck_assert_uint_eq(captured.count, 2);
+	assert_captured(1, 1);
+	assert_captured(2, 2);
 }
 END_TEST
 
@@ -500,14 +529,14 @@ static int open_wire(const char *name)
 	return fd;
 }
 
-static int start_tap(unsigned int sockets, const char *mac)
+static int start_tap(unsigned int sockets, const char *option, const char *value)
 {
 	unsigned int ifindex = 0;
 
 	vtct_netns_enter();
 	if (access("/dev/net/tun", R_OK | W_OK) < 0)
 		vtct_skip("/dev/net/tun cannot be opened");
-	start_switch(sockets, "--tap", "front0", mac ? "--mac" : NULL, mac, NULL);
+	start_switch(sockets, "--tap", "front0", option, value, NULL);
 	for (unsigned int i = 0; i < sockets; i++)
 		start_machine(i);
 	ifindex = if_nametoindex("front0");
@@ -546,7 +575,7 @@ static void wait_on_wire(int fd, struct machine *kernel, unsigned int number)
 
 START_TEST(uplink)
 {
-	int wire = start_tap(2, NULL);
+	int wire = start_tap(2, NULL, NULL);
 	struct machine kernel = { .count = 0 };
 
 	send_from(0, BROADCAST, 0, 1);
@@ -578,9 +607,13 @@ END_TEST
 /* One machine and the tap: no switch in between, no copy. */
 START_TEST(direct)
 {
-	int wire = start_tap(1, NULL);
+	const char *port = _i == 0 ? paths[0] : "front0";
 	struct machine kernel = { .count = 0 };
+	char option[300];
+	int wire;
 
+	name_capture(option, sizeof(option), port, "direct");
+	wire = start_tap(1, "--capture", option);
 	send_from(0, 9, 5, 1);
 	wait_on_wire(wire, &kernel, 1);
 	send_on_wire(wire, 5, 9, 2);
@@ -592,6 +625,11 @@ START_TEST(direct)
 	ck_assert_uint_eq(said(paths[0], "copies"), 0);
 	ck_assert_uint_eq(said("front0", "copies"), 0);
 	ck_assert_ptr_null(strstr(read_output(), "\"addresses\""));
+	read_capture("direct");
+	ck_assert_str_eq(captured.name, port);
+	assert_captured(1, _i == 0 ? 1 : 2);
+	assert_captured(2, _i == 0 ? 2 : 1);
+	assert_captured(3, _i == 0 ? 2 : 1);
 }
 END_TEST
 
@@ -602,7 +640,7 @@ START_TEST(held_beside_the_tap)
 	int wire;
 
 	snprintf(bound, sizeof(bound), "%s=02:00:00:00:00:00", paths[0]);
-	wire = start_tap(1, bound);
+	wire = start_tap(1, "--mac", bound);
 	send_from(0, 9, 5, 1);
 	send_from(0, 9, 0, 2);
 	wait_on_wire(wire, &kernel, 2);
@@ -627,7 +665,7 @@ int main(void)
 	tcase_add_test(tcase, ends_by_itself);
 	tcase_add_test(tcase, socket_in_use);
 	tcase_add_test(tcase, uplink);
-	tcase_add_test(tcase, direct);
+	tcase_add_loop_test(tcase, direct, 0, 2);
 	tcase_add_test(tcase, held_beside_the_tap);
 	suite_add_tcase(suite, tcase);
 	return vtct_main(suite, NULL);

@@ -134,6 +134,33 @@ run vf create eth7 --json
 equal "--json: a usage error is an object" "$code $(tr -d ' \n' <"$err")" \
 	'2 {"error":"COUNTismissing","exit_code":2,"command":"vfcreate"}'
 
+# ---- What switch refuses ----
+
+vm=$scratch/vm
+long=$(printf '%0110d' 0)
+exits "a switch of nothing" 2 'nothing to switch between: --socket is missing' switch
+exits "a switch with a word" 2 "'$vm' is one word too many" switch "$vm"
+exits "an address for no port" 2 "'x=y' is no value for --mac" switch --socket "$vm" --mac x=y
+exits "an address of a group" 2 "'01:00:00:00:00:01' is no address" \
+	switch --socket "$vm" --mac "$vm=01:00:00:00:00:01"
+exits "an address twice" 2 'is given twice' switch --socket "$vm" --socket "$vm"2 \
+	--mac "$vm=02:00:00:00:00:01" --mac "$vm"2=02:00:00:00:00:01
+exits "a capture of no port" 2 "'y=z' is no value for --capture" switch --socket "$vm" --capture y=z
+exits "a capture that cannot be written" 1 'No such file or directory' \
+	switch --socket "$vm" --capture "$vm=$scratch/none/file"
+exits "more sockets than fit" 2 '--socket can be given 32 times' \
+	switch $(seq -f "--socket $vm%g" 33)
+exits "a socket in no directory" 1 'No such file or directory' switch --socket "$scratch"/none/vm
+exits "a socket's path that is too long" 1 'at most 107 bytes' switch --socket "$scratch/$long"
+touch "$scratch"/file
+exits "a file that is no socket" 5 'is no socket' switch --socket "$scratch"/file
+exits "a tap's name that is too long" 1 '15 characters' switch --socket "$vm" --tap sixteen-and-more
+verdict "no socket is left behind" "$(ls "$vm"* 2>/dev/null)"
+verdict "nor is the file gone" "$([ -e "$scratch"/file ] || echo "it is")"
+exits "a switch for a second" 0 '^relay: packets 0' switch --socket "$vm" --duration 1
+run switch --socket "$vm" --duration 1 --json
+equal "--json: an object on a line" "$code $(grep -c '^{"ports":\[{"port":".*"state":"waiting".*}\],"relay":{.*}}$' "$out")" "0 1"
+
 # ---- Help and watch ----
 
 exits "--version" 0 '^vtcctl [0-9]+\.[0-9]+\.[0-9]+ \(libvtc [0-9]+\.[0-9]+\.[0-9]+\)$' --version

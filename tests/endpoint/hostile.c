@@ -81,6 +81,7 @@ static void open_fds(struct hostile *h)
 void hostile_open(struct hostile *h, int fd)
 {
 	h->fd = fd;
+	h->flags = VTC__VHOST_VERSION;
 	open_fds(h);
 	for (unsigned int i = 0; i < HOSTILE_RINGS; i++) {
 		h->kick[i] = checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
@@ -109,8 +110,7 @@ void hostile_close(struct hostile *h)
 void hostile_send(struct hostile *h, uint32_t request, const void *payload, uint32_t size,
 		  const int *fds, unsigned int count)
 {
-	(void)vhostclient_request(h->fd, request, VTC__VHOST_VERSION, payload, size, fds,
-				  count);
+	(void)vhostclient_request(h->fd, request, h->flags, payload, size, fds, count);
 }
 
 void hostile_send_u64(struct hostile *h, uint32_t request, uint64_t value)
@@ -343,6 +343,33 @@ static void send_inflight(struct hostile *h, struct input *in)
 		     &inflight, 20, fds, take_fds(h, in, !get, fds));
 }
 
+/* A record that may be right, in memory that it can still write to. */
+static void send_record(struct hostile *h, struct input *in)
+{
+	uint32_t how = take(in);
+	struct vtc__vhost_inflight inflight = { HOSTILE_PAGE, HOSTILE_RECORD, 2,
+						HOSTILE_SIZE, 0 };
+	uint16_t head[] = { 1, HOSTILE_SIZE, (uint16_t)take(in), (uint16_t)take(in) };
+	size_t ring = how & 1 ? 320 : 0, entry = how & 2 ? 32 : 16;
+
+	memset(h->base + HOSTILE_RECORD, 0, HOSTILE_PAGE);
+	memcpy(h->base + HOSTILE_RECORD + ring + 8, head, sizeof(head));
+	for (uint32_t i = 0; i < HOSTILE_SIZE && how & 4; i++)
+		h->base[HOSTILE_RECORD + ring + entry * (i + 1)] = take(in) & 1;
+	hostile_send(h, VTC__VHOST_SET_INFLIGHT_FD, &inflight, 20,
+		     &h->fds[HOSTILE_SEALED], 1);
+}
+
+static void send_config(struct hostile *h, struct input *in)
+{
+	uint32_t how = take(in);
+	struct vtc__vhost_config config = { .offset = take_number(in),
+					    .size = how & 0x7f };
+
+	hostile_send(h, how & 0x80 ? VTC__VHOST_SET_CONFIG : VTC__VHOST_GET_CONFIG,
+		     &config, 12 + config.size, NULL, 0);
+}
+
 static void send_features(struct hostile *h, struct input *in)
 {
 	uint64_t features = BIT(VTC__F_VERSION_1);
@@ -370,7 +397,7 @@ static void send_features(struct hostile *h, struct input *in)
 static void send_any(struct hostile *h, struct input *in)
 {
 	uint8_t payload[300];
-	uint32_t request = take(in) % 42, flags = 1, size = take(in);
+	uint32_t request = take(in) % 42, flags = h->flags, size = take(in);
 	int fds[16];
 
 	if (size >= 128)
@@ -458,6 +485,22 @@ static void add_chain(struct hostile *h, struct input *in)
 	memcpy(page + HOSTILE_DRIVER + 2, &idx, 2);
 }
 
+/* The same on a packed ring, whose wrap counter is 1 unless it is told. */
+static void add_packed_chain(struct hostile *h, struct input *in)
+{
+	uint32_t how = take(in), ring = how & 1, i = how / 2 % HOSTILE_SIZE;
+	uint64_t addr = HOSTILE_GUEST + HOSTILE_BUFFERS + i * 2048;
+	uint32_t len = how & 0x40 ? take32(in) : 200 + how;
+	uint16_t flags = (uint16_t)((ring ? 0 : 2) | (how & 0x80 ? take(in) : 0));
+	uint16_t id = (uint16_t)i;
+
+	flags |= how & 0x20 ? 1u << 15 : 1u << 7;
+	memcpy(h->base + ring * HOSTILE_PAGE + 16 * i, &addr, 8);
+	memcpy(h->base + ring * HOSTILE_PAGE + 16 * i + 8, &len, 4);
+	memcpy(h->base + ring * HOSTILE_PAGE + 16 * i + 12, &id, 2);
+	memcpy(h->base + ring * HOSTILE_PAGE + 16 * i + 14, &flags, 2);
+}
+
 static void kick(struct hostile *h, struct input *in)
 {
 	uint64_t one = 1;
@@ -491,7 +534,7 @@ static void begin(struct hostile *h, struct input *in)
 
 static void act(struct hostile *h, struct input *in)
 {
-	switch (take(in) % 20) {
+	switch (take(in) % 24) {
 	case 0:
 		begin(h, in);
 		break;
@@ -545,6 +588,22 @@ static void act(struct hostile *h, struct input *in)
 		break;
 	case 17:
 		add_chain(h, in);
+		break;
+	case 18:
+		add_packed_chain(h, in);
+		break;
+	case 19:
+		h->flags ^= VTC__VHOST_NEED_REPLY;
+		break;
+	case 20:
+		send_record(h, in);
+		break;
+	case 21:
+		send_config(h, in);
+		break;
+	case 22:
+		hostile_send(h, VTC__VHOST_SET_BACKEND_REQ_FD, NULL, 0,
+			     &h->fds[take(in) % HOSTILE_FDS], 1);
 		break;
 	default:
 		send_small(h, in);

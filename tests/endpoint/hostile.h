@@ -18,6 +18,7 @@
 #define HOSTILE_GUEST	0x100000ull
 #define HOSTILE_USER	0x7f0000000000ull
 #define HOSTILE_BUFFERS (8 * HOSTILE_PAGE) /* offset */
+#define HOSTILE_RECORD	(6 * HOSTILE_PAGE) /* of chains in flight */
 #define HOSTILE_DRIVER	0x800u		   /* offsets in the page of a ring */
 #define HOSTILE_DEVICE	0xc00u
 #define HOSTILE_SIZE	16u
@@ -42,6 +43,7 @@ struct hostile {
 	int fds[HOSTILE_FDS];
 	int kick[HOSTILE_RINGS], call[HOSTILE_RINGS];
 	uint8_t *base;
+	uint32_t flags; /* of its requests */
 };
 
 /* The connection stays the caller's until hostile_close(). */

@@ -39,11 +39,14 @@ extern "C" {
  * caller closes its own.
  *
  * **System calls.** While packets flow, with everything passed in and connected, a relay
- * makes these and no others: epoll_pwait (or epoll_wait), write (doorbells), for a tap
- * io_uring_enter, or preadv2, pwritev2, readv and writev. Connections add: accept4,
- * recvmsg, sendmsg, socket, connect, epoll_ctl, timerfd_settime, mmap, munmap, madvise,
- * brk, fcntl, fstat, fstatfs, read, close, clock_gettime, and for in-flight records
- * memfd_create and ftruncate; a tap's ioctl when the guest's offloads change.
+ * makes these and no others: epoll_wait (epoll_pwait where there is none), poll and write
+ * (doorbells), timerfd_settime and read (a wait with an end, vtc_relay_wake()), and
+ * clock_gettime where that is a system call. A tap adds readv and writev, and with
+ * io_uring io_uring_enter. Connections add: accept4, recvmsg, sendmsg, socket, connect,
+ * epoll_ctl, mmap, munmap, madvise, brk, fcntl, fstat, fstatfs, close, and for in-flight
+ * records memfd_create and ftruncate; a tap's ioctl when the guest's offloads change.
+ * io_uring serves the thread that called vtc_relay_join(): where another one processes,
+ * it makes a ring of its own at its first packets (io_uring_setup, io_uring_register).
  *
  * **Threads.** A port belongs to the thread of its context; so does the relay it is
  * joined in. Only vtc_port_get_stats() may be called from anywhere. For one loop on

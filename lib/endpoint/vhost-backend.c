@@ -65,7 +65,16 @@ static unsigned int count_ready(struct vtc__vhost_backend *b)
 	return n;
 }
 
-/* A port that moves packets has nothing to complain about. */
+static bool has_broken(const struct vtc__vhost_backend *b)
+{
+	for (unsigned int i = 0; i < count_rings(b); i++) {
+		if (b->rings[i].broken)
+			return true;
+	}
+	return false;
+}
+
+/* Why the last peer was left matters until this one moves packets. */
 static void set_ready(struct vtc__vhost_backend *b)
 {
 	struct vtc_port *p = &b->port;
@@ -74,7 +83,7 @@ static void set_ready(struct vtc__vhost_backend *b)
 
 	if (ready == p->ready && features == p->accepts[0])
 		return;
-	if (ready && !p->ready)
+	if (ready && !p->ready && !has_broken(b))
 		b->error[0] = '\0';
 	p->ready = ready;
 	p->accepts[0] = features;

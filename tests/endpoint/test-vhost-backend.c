@@ -1194,7 +1194,253 @@ static Suite *memories(void)
 	return s;
 }
 
+/* ---- Records of what is in flight ---- */
+
+static uint8_t *map_record(const struct setup *s)
+{
+	uint8_t *p = mmap(NULL, s->front->inflight.size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED, s->front->inflight_fd, 0);
+
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	return p;
+}
+
+static uint8_t *ring_record(const struct setup *s, uint8_t *record, unsigned int ring)
+{
+	bool packed = s->front->features & BIT(VTC_VRING_F_PACKED);
+
+	return record +
+	       ring * vtc__vhost_record_size(packed, (uint16_t)s->front->plan.ring_size);
+}
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+START_TEST(keeps_a_record)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s;
+	struct vhostfront *f;
+	uint8_t *record, *ring;
+
+	plan.inflight = true;
+	s = setup_started(&plan, NULL);
+	f = s->front;
+	record = map_record(s);
+	for (unsigned int i = 0; i < 5; i++)
+		exchange(s, 100 * i);
+	for (unsigned int i = 0; i < 2; i++) {
+		ring = ring_record(s, record, i);
+		ck_assert_uint_eq(get16(ring + 8), 1);
+		ck_assert_uint_eq(get16(ring + 10), 64);
+		if (!(_i & 1))
+			ck_assert_uint_eq(get16(ring + 14),
+					  get16(vhostfront_at(f, f->ring[i].at[2]) + 2));
+		vhostfront_stop_ring(f, i);
+		if (_i & 1)
+			ck_assert_uint_eq(get16(ring + 18), f->ring[i].base & 0x7fff);
+		ck_assert_uint_eq(get16(ring + 8), 0);
+	}
+	munmap(record, f->inflight.size);
+	/* Once more; and after a reset of the guest. */
+	for (unsigned int i = 0; i < 2; i++)
+		vhostfront_start_ring(f, i);
+	exchange(s, 1000);
+	vhostfront_stop(f);
+	vhostfront_reset_rings(f);
+	for (unsigned int i = 0; i < 2; i++)
+		vhostfront_start_ring(f, i);
+	exchange(s, 2000);
+	ck_assert_uint_eq(mapped("memfd:vhost-inflight"),
+			  (f->inflight.size + 4095) & ~4095ull);
+	vhostfront_disconnect(f);
+	rig_run(s->rig);
+	ck_assert_uint_eq(mapped("memfd:vhost-inflight"), 0);
+	setup_free(s);
+}
+END_TEST
+
+/* Take five packets, and give back the second and the fourth: the heads. */
+static void be_another_backend(struct vhostfront *f, uint16_t used, uint32_t heads[5])
+{
+	struct vtc_vring_opts o = VTC_VRING_OPTS_INIT;
+	struct vtc_segment segments[16];
+	struct vtc_chain chains[5];
+	struct vtc_done done[2];
+	struct vtc_vring *v;
+
+	o.size = f->plan.ring_size;
+	o.features[0] = f->features;
+	o.desc_addr = f->ring[1].at[0];
+	o.driver_addr = f->ring[1].at[1];
+	o.device_addr = f->ring[1].at[2];
+	o.state.avail = o.state.used = used;
+	ck_assert_errno(vtc_vring_new(f->ctx, f->mem, &o, &v), 0);
+	ck_assert_int_eq(vtc_vring_pull(v, chains, 5, segments, 16), 5);
+	for (unsigned int i = 0; i < 5; i++)
+		heads[i] = chains[i].id;
+	done[0] = (struct vtc_done){ heads[3], 0 };
+	done[1] = (struct vtc_done){ heads[1], 0 };
+	ck_assert_errno(vtc_vring_push(v, done, 2), 0);
+	ck_assert_int_ge(vtc_vring_flush(v), 0);
+	vtc_vring_free(v);
+}
+
+static void write_mark(uint8_t *ring, uint32_t head, uint64_t counter, uint16_t next)
+{
+	uint8_t *entry = ring + 16 + 16 * head;
+
+	entry[0] = 1;
+	memcpy(entry + 6, &next, sizeof(next));
+	memcpy(entry + 8, &counter, sizeof(counter));
+}
+
+/* One that completes out of order, and was killed before it could unmark what it did. */
+START_TEST(follows_another_backend)
+{
+	struct vhostfront_plan plan = plan_of(4);
+	struct setup *s;
+	struct vhostfront *f;
+	uint8_t *record, *ring;
+	uint32_t heads[5];
+	uint16_t used, head;
+
+	plan.inflight = true;
+	s = setup_started(&plan, NULL);
+	f = s->front;
+	exchange(s, 0);
+	vhostfront_disconnect(f);
+	rig_run(s->rig);
+	used = get16(vhostfront_at(f, f->ring[1].at[2]) + 2);
+	for (unsigned int i = 0; i < 7; i++)
+		vhostfront_send(f, 0, 100, 900 + i, 1, true);
+	be_another_backend(f, used, heads);
+	record = map_record(s);
+	ring = ring_record(s, record, 1);
+	ck_assert_uint_eq(get16(ring + 14), used);
+	for (unsigned int i = 0; i < 5; i++)
+		write_mark(ring, heads[i], 50 - i, i == 1 ? (uint16_t)heads[3] : 0);
+	head = (uint16_t)heads[1];
+	memcpy(ring + 12, &head, sizeof(head));
+	s->sink.count = 0;
+	s->sink.room = 2;
+	for (unsigned int i = 0; i < 2; i++)
+		f->ring[i].base = get16(vhostfront_at(f, f->ring[i].at[2]) + 2);
+	vhostfront_connect(f, s->path);
+	vhostfront_hello(f);
+	vhostfront_start(f);
+	rig_run(s->rig);
+	/* By the counters, which go down here: the fifth, the third; not yet the first. */
+	ck_assert_uint_eq(s->sink.count, 2);
+	ck_assert_uint_eq(s->sink.seen[0], 904);
+	ck_assert_uint_eq(s->sink.seen[1], 902);
+	ck_assert_uint_eq(ring[16 + 16 * heads[4]], 0);
+	ck_assert_uint_eq(ring[16 + 16 * heads[0]], 1);
+	/* Killed here again, the next one has one left. */
+	vhostfront_disconnect(f);
+	rig_run(s->rig);
+	s->sink.room = UINT32_MAX;
+	f->ring[1].base = get16(vhostfront_at(f, f->ring[1].at[2]) + 2);
+	vhostfront_connect(f, s->path);
+	vhostfront_hello(f);
+	vhostfront_start(f);
+	rig_run(s->rig);
+	ck_assert_uint_eq(s->sink.count, 5);
+	ck_assert_uint_eq(s->sink.seen[2], 900);
+	ck_assert_uint_eq(s->sink.seen[3], 905);
+	ck_assert_uint_eq(s->sink.seen[4], 906);
+	ck_assert_uint_eq(vhostfront_unsent(f, 0), 0);
+	ck_assert_uint_eq(ring[16 + 16 * heads[0]], 0);
+	exchange(s, 1000);
+	munmap(record, f->inflight.size);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(a_record_that_makes_no_sense)
+{
+	struct vhostfront_plan plan = plan_of(_i);
+	struct setup *s;
+	struct vhostfront *f;
+	uint8_t *record;
+
+	plan.inflight = true;
+	s = setup_started(&plan, NULL);
+	f = s->front;
+	exchange(s, 0);
+	vhostfront_disconnect(f);
+	rig_run(s->rig);
+	record = map_record(s);
+	memset(ring_record(s, record, 1) + 12, 0xff, 6);
+	vhostfront_connect(f, s->path);
+	vhostfront_hello(f);
+	for (unsigned int i = 0; i < 2; i++)
+		f->ring[i].base = get16(vhostfront_at(f, f->ring[i].at[2]) + 2);
+	vhostfront_start(f);
+	/* The other direction has nothing to do with that. */
+	ck_assert_uint_eq(info_of(s).connected, 1);
+	ck_assert_str_eq(info_of(s).error,
+			 "ring 1: the in-flight record contradicts itself");
+	ck_assert_uint_eq(info_of(s).ready, 1);
+	vhostfront_post(f, 0, 1);
+	ck_assert_int_eq(give(s, 0, 100, 1), 1);
+	vhostfront_expect(f, 0, 100, 1);
+	ck_assert(vhostfront_ask_u64(f, VTC__VHOST_GET_STATUS) & 0x40);
+	munmap(record, f->inflight.size);
+	setup_free(s);
+}
+END_TEST
+
+START_TEST(records_that_cannot_be)
+{
+	static const struct {
+		struct vtc__vhost_inflight record;
+		const char *why;
+	} row[] = {
+		{ { 4096, 0, 0, 64, 0 }, "number of rings" },
+		{ { 4096, 0, 3, 64, 0 }, "number of rings" },
+		{ { 4096, 0, 2, 0, 0 }, "size of a ring" },
+		{ { 4096, 0, 2, 32769, 0 }, "size of a ring" },
+		{ { 2303, 0, 2, 64, 0 }, "too small" },
+		{ { 8192, 4, 2, 64, 0 }, "not aligned" },
+		{ { 8192, 1ull << 40, 2, 64, 0 }, "file ends" },
+		{ { UINT64_MAX, 8, 2, 64, 0 }, "" },
+	};
+	struct setup *s = setup_new(NULL, NULL);
+	struct vhostfront *f = s->front;
+
+	vhostfront_hello(f);
+	ck_assert_uint_eq(vhostfront_set_features(f, 0), 0);
+	ck_assert_uint_eq(vhostfront_tell(f, VTC__VHOST_SET_INFLIGHT_FD, &row[_i].record,
+					  20, f->memfd),
+			  1);
+	expect_left(s, row[_i].why);
+	if (_i < 4) {
+		vhostfront_say(f, VTC__VHOST_GET_INFLIGHT_FD, &row[_i].record, 20, -1);
+		expect_left(s, row[_i].why);
+	}
+	vhostfront_start(f);
+	exchange(s, 0);
+	setup_free(s);
+}
+END_TEST
+
+static Suite *records(void)
+{
+	Suite *s = vtct_suite("records", follows_another_backend, NULL);
+	TCase *t = tcase_create("variants");
+
+	tcase_add_loop_test(t, keeps_a_record, 0, RING_KINDS);
+	tcase_add_loop_test(t, a_record_that_makes_no_sense, 0, 4);
+	tcase_add_loop_test(t, records_that_cannot_be, 0, 8);
+	suite_add_tcase(s, t);
+	return s;
+}
+
 int main(void)
 {
-	return vtct_main(handshakes(), devices(), ring_suite(), memories(), NULL);
+	return vtct_main(handshakes(), devices(), ring_suite(), memories(), records(),
+			 NULL);
 }

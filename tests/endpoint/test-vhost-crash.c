@@ -241,6 +241,147 @@ static Suite *places(void)
 	return s;
 }
 
+/* ---- Records, byte by byte ---- */
+
+#define ENTRIES 8u
+
+static uint8_t region[1024] __attribute__((aligned(64)));
+
+static uint16_t word_at(size_t offset)
+{
+	return (uint16_t)(region[offset] | region[offset + 1] << 8);
+}
+
+static void set_word(size_t offset, uint16_t value)
+{
+	memcpy(region + offset, &value, sizeof(value));
+}
+
+/* Mark a head, which was taken as the n-th. */
+static void mark(unsigned int head, uint64_t n)
+{
+	region[16 + 16 * head] = 1;
+	memcpy(region + 16 + 16 * head + 8, &n, sizeof(n));
+}
+
+static struct vtc__vhost_record record_new(bool packed, uint16_t used, bool wrap)
+{
+	struct vtc__vhost_record r = { region, packed, ENTRIES, 0 };
+	const struct vtc_vring_state at = { used, used, packed && !wrap, packed && !wrap,
+					    0 };
+
+	memset(region, 0xee, sizeof(region));
+	set_word(8, 0);
+	ck_assert_int_eq(vtc__vhost_record_is_used(&r), 0);
+	vtc__vhost_record_init(&r, &at);
+	ck_assert_int_eq(vtc__vhost_record_is_used(&r), 1);
+	ck_assert_uint_eq(word_at(8), 1);
+	ck_assert_uint_eq(word_at(10), ENTRIES);
+	return r;
+}
+
+START_TEST(a_split_record)
+{
+	struct vtc__vhost_record r = record_new(false, 5, 0);
+	const struct vtc_done done[] = { { 6, 0 }, { 2, 0 } };
+	uint32_t ids[ENTRIES];
+
+	ck_assert_uint_eq(vtc__vhost_record_size(false, ENTRIES), 192);
+	ck_assert_uint_eq(word_at(14), 5);
+	ck_assert_int_eq(vtc__vhost_record_split(&r, 5, ENTRIES, ids), 0);
+	mark(2, 11);
+	mark(6, 10);
+	mark(3, 1ull << 40);
+	ck_assert_int_eq(vtc__vhost_record_split(&r, 5, ENTRIES, ids), 3);
+	ck_assert_uint_eq(ids[0], 6);
+	ck_assert_uint_eq(ids[1], 2);
+	ck_assert_uint_eq(ids[2], 3);
+	/* Killed before the used index moves: all again; after: one is left. */
+	vtc__vhost_record_before(&r, done, 2, 0, 0);
+	ck_assert_int_eq(vtc__vhost_record_split(&r, 5, ENTRIES, ids), 3);
+	ck_assert_int_eq(vtc__vhost_record_split(&r, 7, ENTRIES, ids), 1);
+	ck_assert_uint_eq(ids[0], 3);
+	ck_assert_uint_eq(word_at(14), 7);
+	vtc__vhost_record_before(&r, &(struct vtc_done){ 3, 0 }, 1, 0, 0);
+	vtc__vhost_record_after(&r, &(struct vtc_done){ 3, 0 }, 1, 8);
+	ck_assert_uint_eq(r.again, 0);
+	ck_assert_int_eq(vtc__vhost_record_split(&r, 8, ENTRIES, ids), 0);
+	/* Nothing is marked any more: the index alone. */
+	vtc__vhost_record_before(&r, done, 2, 0, 0);
+	vtc__vhost_record_after(&r, done, 2, 10);
+	ck_assert_uint_eq(word_at(14), 10);
+	vtc__vhost_record_close(&r);
+	ck_assert_uint_eq(word_at(8), 0);
+}
+END_TEST
+
+START_TEST(a_packed_record)
+{
+	struct vtc__vhost_record r = record_new(true, 6, true);
+	struct vtc_vring_state at;
+	uint8_t ring[16 * ENTRIES] = { 0 };
+
+	ck_assert_uint_eq(vtc__vhost_record_size(true, ENTRIES), 320);
+	ck_assert_uint_eq(word_at(16), 6);
+	ck_assert_uint_eq(word_at(18), 6);
+	ck_assert_uint_eq(word_at(20), 0x101);
+	ck_assert_uint_eq(word_at(32 + 2), 1);
+	/* From 6 to 1 in the next lap: not visible, and then visible. */
+	vtc__vhost_record_before(&r, NULL, 1, 1, false);
+	ck_assert_uint_eq(word_at(16), 1);
+	ck_assert_uint_eq(word_at(18), 6);
+	ring[16 * 6 + 14] = 0x80;
+	ck_assert_errno(vtc__vhost_record_packed(&r, ring, ENTRIES, false, &at), 0);
+	ck_assert(at.used == 6 && !at.used_round && at.avail == 6 && !at.in_flight);
+	vtc__vhost_record_before(&r, NULL, 1, 1, false);
+	ring[16 * 6 + 15] = 0x80;
+	ck_assert_errno(vtc__vhost_record_packed(&r, ring, ENTRIES, false, &at), 0);
+	ck_assert(at.used == 1 && at.used_round == 1);
+	vtc__vhost_record_before(&r, NULL, 1, 2, false);
+	vtc__vhost_record_after(&r, NULL, 1, 0);
+	ck_assert_uint_eq(word_at(18), 2);
+	ck_assert_errno(vtc__vhost_record_packed(&r, ring, ENTRIES, false, &at), 0);
+	ck_assert(at.used == 2 && at.avail == 2);
+	/* What somebody took out of order cannot be taken again. */
+	region[32 + 32 * 3] = 1;
+	ck_assert_errno(vtc__vhost_record_packed(&r, ring, ENTRIES, false, &at),
+			-EOPNOTSUPP);
+	ck_assert_errno(vtc__vhost_record_packed(&r, ring, ENTRIES, true, &at), 0);
+	ck_assert_uint_eq(region[32 + 32 * 3], 0);
+}
+END_TEST
+
+START_TEST(hostile_records)
+{
+	struct vtc__vhost_record r = record_new(false, 0, 0);
+	struct vtc_vring_state at;
+	uint8_t ring[16 * ENTRIES] = { 0 };
+	uint32_t ids[ENTRIES];
+
+	/* A batch that is larger than the ring, or leads out of it. */
+	ck_assert_errno(vtc__vhost_record_split(&r, 9, ENTRIES, ids), -EPROTO);
+	set_word(12, 8);
+	ck_assert_errno(vtc__vhost_record_split(&r, 1, ENTRIES, ids), -EPROTO);
+	set_word(12, 1);
+	set_word(16 + 16 + 6, 0xffff);
+	ck_assert_errno(vtc__vhost_record_split(&r, 2, ENTRIES, ids), -EPROTO);
+	set_word(8, 2);
+	ck_assert_errno(vtc__vhost_record_is_used(&r), -EPROTO);
+	set_word(8, 1);
+	set_word(10, ENTRIES - 1);
+	ck_assert_errno(vtc__vhost_record_is_used(&r), -EPROTO);
+	r = record_new(true, 0, 1);
+	set_word(16, ENTRIES);
+	ck_assert_errno(vtc__vhost_record_packed(&r, ring, ENTRIES, 0, &at), -EPROTO);
+	set_word(16, 0);
+	set_word(18, 0xffff);
+	ck_assert_errno(vtc__vhost_record_packed(&r, ring, ENTRIES, 0, &at), -EPROTO);
+	set_word(18, 0);
+	set_word(20, 0x201);
+	ck_assert_errno(vtc__vhost_record_packed(&r, ring, ENTRIES, 0, &at), -EPROTO);
+}
+END_TEST
+
 /* ---- A backend in a process of its own ---- */
 
 struct shared {
@@ -258,7 +399,7 @@ struct victim {
 
 #define WAIT_MS 20000
 #define PACKETS 5u
-#define TRIALS	20u
+#define TRIALS	10u
 
 /* The guest gets back what it sends. */
 static void __attribute__((noreturn)) be_backend(const struct victim *v)
@@ -508,5 +649,8 @@ static Suite *crashes(void)
 
 int main(void)
 {
-	return vtct_main(places(), crashes(), NULL);
+	return vtct_main(places(),
+			 vtct_suite("records", a_split_record, a_packed_record,
+				    hostile_records, NULL),
+			 crashes(), NULL);
 }

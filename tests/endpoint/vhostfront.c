@@ -276,6 +276,10 @@ long vhostfront_receive(struct vhostfront *f, unsigned int pair, uint8_t *packet
 			return -1;
 		}
 		at = vhostfront_at(f, vhostfront_slot(f, 2 * pair, done.id));
+		if (first && !done.len) {
+			r->free[r->free_count++] = done.id;
+			return 0;
+		}
 		ck_assert_uint_ge(done.len, skip);
 		if (first)
 			left = at[10] | (unsigned int)at[11] << 8;

@@ -110,7 +110,7 @@ void vhostfront_send(struct vhostfront *f, unsigned int pair, unsigned int len,
 		     unsigned int number, unsigned int pieces, bool quiet);
 /* Packets that the device has not given back. */
 unsigned int vhostfront_unsent(struct vhostfront *f, unsigned int pair);
-/* A packet that came, without header: its length, or -1. */
+/* A packet that came, without header: its length (0: an empty buffer), or -1. */
 long vhostfront_receive(struct vhostfront *f, unsigned int pair, uint8_t *packet,
 			unsigned int room);
 void vhostfront_expect(struct vhostfront *f, unsigned int pair, unsigned int len,

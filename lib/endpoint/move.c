@@ -8,9 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* How many packets ahead to fetch what will be read and written. */
-#define AHEAD 4
-
 int vtc__mover_add_bounce(struct vtc__mover *m)
 {
 	if (!m->bounce)
@@ -113,14 +110,15 @@ static int put_closely(struct vtc__room *room, struct vtc__mover *m, struct sour
 	return 0;
 }
 
-VTC__ALWAYS void fetch(const struct source *s, const struct vtc__room *room,
-		       unsigned int i, unsigned int ahead)
+VTC__ALWAYS void fetch_from(const struct source *s, unsigned int i)
 {
-	if (i + ahead < s->taken)
-		__builtin_prefetch(s->burst->chains[i + ahead].segments->base, 0);
-	if (room->used + ahead < room->got)
-		__builtin_prefetch(room->burst->chains[room->used + ahead].segments->base,
-				   1);
+	const uint8_t *at;
+
+	if (i >= s->taken)
+		return;
+	at = s->burst->chains[i].segments->base;
+	__builtin_prefetch(at);
+	__builtin_prefetch(at + VTC__HDR_LEN);
 }
 
 static unsigned int from_memory_to_memory(struct vtc__mover *m, struct vtc__flow *f,
@@ -137,12 +135,15 @@ static unsigned int from_memory_to_memory(struct vtc__mover *m, struct vtc__flow
 		return 0;
 	}
 	vtc__room_take(&room, f->to, f->to_queue, &m->to, want_room(&s, f->greedy));
-	for (unsigned int i = 0; i < AHEAD; i++)
-		fetch(&s, &room, i, 0);
+	for (unsigned int i = 0; i < VTC__AHEAD; i++) {
+		fetch_from(&s, i);
+		vtc__room_fetch(&room, i);
+	}
 	while (s.used < s.taken && s.bytes < bytes) {
 		const struct vtc_chain *chain = &s.burst->chains[s.used];
 
-		fetch(&s, &room, s.used, AHEAD);
+		fetch_from(&s, s.used + VTC__AHEAD);
+		vtc__room_fetch(&room, room.used + VTC__AHEAD);
 		if (vtc__unlikely(!vtc__plain_get(chain, takes_csum, &plain)) ||
 		    vtc__unlikely(!vtc__room_put_plain(&room, &plain))) {
 			err = put_closely(&room, m, &s, chain);
@@ -224,9 +225,12 @@ static bool feed_checked(struct source *s, struct vtc__mover *m, uint32_t bytes)
 	struct vtc__plain plain;
 	uint64_t offered = 0;
 
+	for (unsigned int i = 0; i < VTC__AHEAD; i++)
+		fetch_from(s, s->used + i);
 	while (s->used + feed.count < s->taken && offered < bytes) {
 		const struct vtc_chain *chain = &s->burst->chains[s->used + feed.count];
 
+		fetch_from(s, s->used + feed.count + VTC__AHEAD);
 		offered += chain->readable_bytes;
 		if (vtc__likely(vtc__plain_get(chain, feed.port->takes_csum, &plain)) &&
 		    vtc__likely(vtc__feed_add_plain(&feed, &plain)))

@@ -45,6 +45,17 @@ int vtc__room_put(struct vtc__room *room, struct vtc__mover *m,
 		  const struct vtc_nethdr *header, const struct vtc_segment *segments,
 		  unsigned int count);
 
+VTC__ALWAYS void vtc__room_fetch(const struct vtc__room *room, unsigned int i)
+{
+	const uint8_t *at;
+
+	if (i >= room->got)
+		return;
+	at = room->burst->chains[i].segments->base;
+	vtc__fetch_to_write(at);
+	vtc__fetch_to_write(at + VTC__HDR_LEN);
+}
+
 /* A packet in one piece; false: not that simple. */
 VTC__ALWAYS bool vtc__room_put_plain(struct vtc__room *room, const struct vtc__plain *p)
 {

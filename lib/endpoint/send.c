@@ -54,8 +54,13 @@ static unsigned int send_burst(struct vtc_port *port, unsigned int queue,
 	unsigned int n = 0;
 
 	vtc__room_take(&room, port, queue, &m->to, want_room(packets, count, greedy));
-	while (n < count && !put(&room, m, &packets[n]))
-		n++;
+	for (unsigned int i = 0; i < VTC__AHEAD; i++)
+		vtc__room_fetch(&room, i);
+	for (; n < count; n++) {
+		vtc__room_fetch(&room, room.used + VTC__AHEAD);
+		if (put(&room, m, &packets[n]))
+			break;
+	}
 	vtc__room_give(&room);
 	return n;
 }

@@ -137,6 +137,16 @@ static void name_options(char *text)
 	}
 }
 
+char *fail_with_options(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		fail_memory();
+	name_options(copy);
+	return copy;
+}
+
 char *fail_record_text(const struct tool *tool)
 {
 	const struct vtc_error *record = vtc_ctx_last_error(tool->ctx);
@@ -152,11 +162,8 @@ char *fail_record_text(const struct tool *tool)
 
 static void record_json(const struct vtc_error *record, struct json_object *error)
 {
-	char *hint = strdup(vtc_error_get_hint(record));
+	char *hint = fail_with_options(vtc_error_get_hint(record));
 
-	if (!hint)
-		fail_memory();
-	name_options(hint);
 	json_add_number(error, "errno", 1, (uint64_t)-vtc_error_get_code(record));
 	json_add_text(error, "origin", 1, origin_name(vtc_error_get_origin(record)));
 	json_add_text(error, "operation", 1, vtc_error_get_operation(record));
@@ -167,7 +174,7 @@ static void record_json(const struct vtc_error *record, struct json_object *erro
 }
 
 /* Print an error, as text or as the object if there is one; both are freed. */
-static int say(int code, char *text, struct json_object *error)
+static void print(char *text, struct json_object *error)
 {
 	/* Behind what was printed before it, also if both go into one file. */
 	fflush(stdout);
@@ -179,7 +186,28 @@ static int say(int code, char *text, struct json_object *error)
 		fputc('\n', stderr);
 	}
 	free(text);
+}
+
+static int say(int code, char *text, struct json_object *error)
+{
+	print(text, error);
 	return fail_exit_code(code);
+}
+
+void fail_note(const struct tool *tool, const char *subject, const char *text)
+{
+	struct json_object *error = NULL;
+	char *line;
+
+	if (asprintf(&line, "%s: %s", subject, text) < 0)
+		fail_memory();
+	name_options(line);
+	if (tool->settings.json) {
+		error = json_new();
+		json_add_text(error, "error", 1, line);
+		json_add_text(error, "subject", 1, subject);
+	}
+	print(line, error);
 }
 
 int fail_vtc(const struct tool *tool, int code)

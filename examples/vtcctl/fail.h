@@ -29,6 +29,12 @@ int fail_exit_code(int code);
 /* The error record of the context as one line; free() it. */
 char *fail_record_text(const struct tool *tool);
 
+/* A text of libvtc, with options where it names flags; free() it. */
+char *fail_with_options(const char *text);
+
+/* Say on stderr what is wrong with a thing, and go on. */
+void fail_note(const struct tool *tool, const char *subject, const char *text);
+
 /* Memory is out: say so and leave, there is nothing to undo. */
 _Noreturn void fail_memory(void);
 

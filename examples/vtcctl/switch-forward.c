@@ -13,7 +13,7 @@
 
 enum { TO_NOBODY = -2, TO_ALL = -1 }; /* or the number of a port */
 
-static uint32_t now_seconds(void)
+uint32_t switch_now(void)
 {
 	struct timespec now;
 
@@ -119,7 +119,7 @@ static void send_on(struct switch_port *from, int target, unsigned int queue,
 static void forward_burst(struct switch_port *from, unsigned int queue,
 			  const struct vtc_packet *packets, unsigned int count)
 {
-	uint32_t now = now_seconds();
+	uint32_t now = switch_now();
 	unsigned int first = 0;
 	int targets[BURST];
 

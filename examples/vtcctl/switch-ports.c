@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -215,6 +216,18 @@ void switch_close(struct ethernet_switch *s)
 	addresses_free(s->addresses);
 }
 
+/* A machine that comes again and again with the same fault is not worth a line each. */
+static void say_error(struct switch_port *p, const char *error)
+{
+	uint32_t now = switch_now();
+
+	if (strncmp(p->said, error, sizeof(p->said) - 1) == 0 || p->said_at == now)
+		return;
+	fail_note(p->in->tool, p->name, error);
+	snprintf(p->said, sizeof(p->said), "%s", error);
+	p->said_at = now;
+}
+
 void switch_follow_connections(struct ethernet_switch *s)
 {
 	for (unsigned int i = 0; i < s->count; i++) {
@@ -226,5 +239,7 @@ void switch_follow_connections(struct ethernet_switch *s)
 		if (p->connections != info.connections || !info.connected)
 			addresses_forget(s->addresses, p->number);
 		p->connections = info.connections;
+		if (info.error)
+			say_error(p, info.error);
 	}
 }

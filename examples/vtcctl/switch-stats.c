@@ -2,9 +2,11 @@
 /* What a switch has done: a table, or an object on a line. */
 #include "switch.h"
 
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "json.h"
 #include "table.h"
 
@@ -150,6 +152,14 @@ static const char *state_of(const struct vtc_port_info *info)
 	return info->connected ? "starting" : "waiting";
 }
 
+static void add_error(struct json_object *to, const char *error)
+{
+	char *text = fail_with_options(error ? error : "");
+
+	json_add_text(to, "error", error != NULL, text);
+	free(text);
+}
+
 static struct json_object *port_json(struct switch_port *p)
 {
 	struct vtc_port_info info = { .sz = sizeof(info) };
@@ -160,7 +170,7 @@ static struct json_object *port_json(struct switch_port *p)
 	json_add_text(to, "port", 1, p->name);
 	json_add_text(to, "kind", 1, info.kind);
 	json_add_text(to, "state", 1, state_of(&info));
-	json_add_text(to, "error", info.error != NULL, info.error);
+	add_error(to, info.error);
 	json_add_number(to, "connections", 1, info.connections);
 	json_add_number(to, "queues", 1, info.ready);
 	json_add_number(to, "max_queues", 1, info.queue_pairs);
@@ -292,6 +302,12 @@ static void print_table(struct json_object *ports, struct json_object *relay)
 	fputs("relay: ", stdout);
 	table_print_value(stdout, relay, "relay");
 	fputs("\n\n", stdout);
+}
+
+void switch_start_stats(struct ethernet_switch *s)
+{
+	for (unsigned int i = 0; i < s->count; i++)
+		s->ports[i].last.time_ns = now_ns();
 }
 
 void switch_print_stats(struct ethernet_switch *s)

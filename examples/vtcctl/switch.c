@@ -108,6 +108,7 @@ static int run(struct tool *tool)
 
 	if (code == 0) {
 		catch_signals(s.relay, on_signal);
+		switch_start_stats(&s);
 		code = loop(&s);
 		catch_signals(NULL, SIG_IGN);
 	}

@@ -34,6 +34,8 @@ struct switch_port {
 	uint64_t foreign;     /* packets from an address that is not its own */
 	uint64_t no_room;     /* packets that it did not take */
 	struct switch_sample last;
+	char said[256];	  /* the last error that was said */
+	uint32_t said_at; /* second */
 };
 
 struct ethernet_switch {
@@ -51,10 +53,14 @@ struct ethernet_switch {
 int switch_open(struct ethernet_switch *s);
 void switch_close(struct ethernet_switch *s);
 
-/* What was learned from a machine that has gone is forgotten. */
+/*
+ * What was learned from a machine that has gone is forgotten; why it was left is said.
+ */
 void switch_follow_connections(struct ethernet_switch *s);
 
 /* ---- switch-forward.c ---- */
+
+uint32_t switch_now(void); /* in seconds */
 
 /* The number that an address is. */
 uint64_t switch_address(const uint8_t *bytes);
@@ -64,6 +70,9 @@ unsigned int switch_forward(void *data, unsigned int queue,
 			    const struct vtc_packet *packets, unsigned int count);
 
 /* ---- switch-stats.c ---- */
+
+/* From here on rates are counted. */
+void switch_start_stats(struct ethernet_switch *s);
 
 void switch_print_stats(struct ethernet_switch *s);
 

@@ -2,6 +2,7 @@
 /* A port on real rings: see ringport.h. */
 #include "ringport.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +16,7 @@
 
 #define HDR	VTC__HDR_LEN
 #define PAGE	4096u
+#define WAIT_MS 30000
 #define RECEIVE 0
 #define SEND	1
 
@@ -41,6 +43,7 @@ struct ringport {
 	struct ringport_plan plan;
 	struct vtc_mem *mem;
 	struct queue *queues;
+	int call; /* what the guest waits at */
 	unsigned int interrupts;
 	int attach_err;
 	bool closed;
@@ -82,6 +85,13 @@ static int attach(struct vtc_port *port)
 	return err;
 }
 
+static void ring(int fd)
+{
+	uint64_t one = 1;
+
+	ck_assert_int_eq(write(fd, &one, sizeof(one)), sizeof(one));
+}
+
 static int pull(struct vtc_vring *vring, struct vtc__burst *burst, unsigned int max)
 {
 	return vtc_vring_pull(vring, burst->chains, max, burst->segments,
@@ -98,7 +108,10 @@ static void put_back(struct ringport *rp, struct vtc_vring *vring,
 	if (!used)
 		return;
 	ck_assert_errno(vtc_vring_push(vring, burst->done, used), 0);
-	rp->interrupts += vtc_vring_flush(vring) == 1;
+	if (vtc_vring_flush(vring) != 1)
+		return;
+	rp->interrupts++;
+	ring(rp->call);
 }
 
 static int take(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
@@ -223,6 +236,7 @@ struct ringport *ringport_new(struct vtc_ctx *ctx, const struct ringport_plan *p
 	rp->port.far_role = VTC_VRING_DRIVER;
 	rp->port.mergeable = rp->plan.mergeable;
 	rp->port.accepts_all = rp->plan.accepts_all;
+	rp->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ck_assert_errno(vtc_mem_new(ctx, &rp->mem), 0);
 	rp->queues = vtct_alloc(rp->plan.queue_pairs * sizeof(rp->queues[0]));
 	for (unsigned int i = 0; i < rp->plan.queue_pairs; i++) {
@@ -267,6 +281,7 @@ void ringport_free(struct ringport *rp)
 		free(rp->queues[i].side[RECEIVE].memory);
 		free(rp->queues[i].side[SEND].memory);
 	}
+	close(rp->call);
 	free(rp->queues);
 	free(rp);
 }
@@ -359,12 +374,11 @@ bool ringport_send(struct ringport *rp, unsigned int queue, const uint8_t *heade
 bool ringport_kick(struct ringport *rp, unsigned int queue)
 {
 	struct queue *q = &rp->queues[queue];
-	uint64_t one = 1;
 	int wanted = vtc_vring_kick(q->side[SEND].driver);
 
 	ck_assert_int_ge(wanted, 0);
 	if (wanted)
-		ck_assert_int_eq(write(q->kick.fd, &one, sizeof(one)), sizeof(one));
+		ring(q->kick.fd);
 	return wanted;
 }
 
@@ -381,7 +395,6 @@ unsigned int ringport_post(struct ringport *rp, unsigned int queue, unsigned int
 	struct queue *q = &rp->queues[queue];
 	struct side *s = &q->side[RECEIVE];
 	unsigned int n = 0;
-	uint64_t one = 1;
 
 	for (; n < count && s->free_count; n++) {
 		unsigned int slot = s->free[s->free_count - 1];
@@ -394,7 +407,7 @@ unsigned int ringport_post(struct ringport *rp, unsigned int queue, unsigned int
 		s->free_count--;
 	}
 	if (vtc_vring_kick(s->driver) == 1)
-		ck_assert_int_eq(write(q->kick.fd, &one, sizeof(one)), sizeof(one));
+		ring(q->kick.fd);
 	return n;
 }
 
@@ -432,6 +445,19 @@ long ringport_receive(struct ringport *rp, unsigned int queue, uint8_t header[12
 		s->free[s->free_count++] = done.id;
 	}
 	return (long)len;
+}
+
+void ringport_wait(struct ringport *rp, unsigned int queue)
+{
+	struct side *sides = rp->queues[queue].side;
+	struct pollfd p = { .fd = rp->call, .events = POLLIN };
+	uint64_t count;
+
+	if (vtc_vring_needs_poll(sides[SEND].driver) != 1 ||
+	    vtc_vring_needs_poll(sides[RECEIVE].driver) != 1)
+		return;
+	ck_assert_msg(poll(&p, 1, WAIT_MS) == 1, "the guest is not told");
+	ck_assert_int_eq(read(rp->call, &count, sizeof(count)), sizeof(count));
 }
 
 unsigned int ringport_interrupts(const struct ringport *rp)

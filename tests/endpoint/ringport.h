@@ -62,6 +62,12 @@ unsigned int ringport_post(struct ringport *rp, unsigned int queue, unsigned int
 long ringport_receive(struct ringport *rp, unsigned int queue, uint8_t header[12],
 		      uint8_t *packet, size_t room);
 
+/*
+ * Sleep until the port has given back a packet or a buffer; returns at once if it has
+ * already. Fails if nothing comes for long.
+ */
+void ringport_wait(struct ringport *rp, unsigned int queue);
+
 /* How often the port notified the guest. */
 unsigned int ringport_interrupts(const struct ringport *rp);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Relays between ports on real rings, whose guests are played here. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -697,6 +698,89 @@ START_TEST(another_thread_wakes)
 }
 END_TEST
 
+/* Guests on threads of their own: nobody misses a notification. */
+struct race {
+	struct pair pair;
+	unsigned int count;
+	atomic_bool over;
+};
+
+static void *send_all(void *data)
+{
+	struct race *race = data;
+	struct ringport *a = race->pair.a;
+	static uint8_t packet[2000];
+	static const uint8_t header[12];
+
+	for (unsigned int i = 0; i < race->count;) {
+		size_t len = length_of(i);
+
+		rig_fill(packet, len, i);
+		if (ringport_send(a, 0, header, packet, len, 1)) {
+			ringport_kick(a, 0);
+			i++;
+		} else {
+			ringport_wait(a, 0);
+		}
+	}
+	return NULL;
+}
+
+static void *receive_all(void *data)
+{
+	struct race *race = data;
+	struct ringport *b = race->pair.b;
+	static uint8_t want[2000], got[2048];
+	uint8_t header[12];
+
+	for (unsigned int i = 0; i < race->count;) {
+		size_t len = length_of(i);
+		long n = ringport_receive(b, 0, header, got, sizeof(got));
+
+		if (n < 0) {
+			ringport_post(b, 0, 16);
+			ringport_wait(b, 0);
+			continue;
+		}
+		rig_fill(want, len, i++);
+		ck_assert_int_eq(n, (long)len);
+		ck_assert_mem_eq(got, want, len);
+	}
+	race->over = true;
+	ck_assert_errno(vtc_relay_wake(race->pair.rig->relay), 0);
+	return NULL;
+}
+
+static void race_guests(const struct ringport_plan *plan)
+{
+	struct vtc_relay_opts patient = VTC_RELAY_OPTS_INIT;
+	struct race race = { .count = 3000 };
+	pthread_t sender, receiver;
+
+	patient.stall_ms = 1000000;
+	race.pair = pair_new(&patient, plan, plan);
+	ck_assert_int_eq(pthread_create(&receiver, NULL, receive_all, &race), 0);
+	ck_assert_int_eq(pthread_create(&sender, NULL, send_all, &race), 0);
+	while (!race.over) {
+		if (!vtc_relay_process(race.pair.rig->relay, 0))
+			ck_assert(rig_is_ready(race.pair.rig, true));
+	}
+	ck_assert_int_eq(pthread_join(sender, NULL), 0);
+	ck_assert_int_eq(pthread_join(receiver, NULL), 0);
+	ck_assert_uint_eq(stats_b(&race.pair).tx_packets, race.count);
+	pair_free(&race.pair);
+}
+
+START_TEST(nobody_misses_a_notification)
+{
+	const struct ringport_plan plan = { .ring_size = 32,
+					    .packed = _i & 1,
+					    .event_idx = _i & 2 };
+
+	race_guests(&plan);
+}
+END_TEST
+
 /* ---- Life ---- */
 
 START_TEST(joins_that_cannot_be)
@@ -913,6 +997,8 @@ static Suite *relays(void)
 
 	tcase_add_loop_test(t, a_failed_join_leaves_nothing, 0, 2);
 	tcase_add_loop_test(t, ends_in_any_order, 0, 12);
+	tcase_add_loop_test(t, nobody_misses_a_notification, 0, 4);
+	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	return s;
 }

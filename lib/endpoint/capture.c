@@ -313,7 +313,6 @@ static void add_part(struct vtc__capture *c, const struct part *part, uint32_t s
 	vtc__cursor_skip(&cursor, skip);
 	if (len > *left)
 		len = *left;
-	*left -= len;
 	while (len > 0) {
 		struct vtc_segment s = vtc__cursor_take(&cursor, len);
 
@@ -321,6 +320,7 @@ static void add_part(struct vtc__capture *c, const struct part *part, uint32_t s
 			break;
 		add_piece(c, s);
 		len -= (uint32_t)s.len;
+		*left -= (uint32_t)s.len;
 	}
 }
 

@@ -300,27 +300,30 @@ START_TEST(several_chains)
 }
 END_TEST
 
-/* No header, half of one, nothing behind it; and longer than any packet. */
+/* No header, half of one, nothing behind it; longer than any packet, and than its bytes. */
 START_TEST(odd_lengths)
 {
 	const size_t most = VTC__PACKET_MAX - VTC__HDR_LEN;
 	int fd = new_file("odd");
 	uint8_t *data = packet(0, most + 1000);
-	struct piece p[4];
+	struct piece p[5];
 
 	ck_assert_errno(vtc_port_set_capture(&port, fd, 0), 0);
 	cut(&p[0], data, 0, true);
 	cut(&p[1], data, VTC__HDR_LEN - 1, true);
 	cut(&p[2], data, VTC__HDR_LEN, true);
 	cut(&p[3], data, VTC__HDR_LEN + most + 1000, true);
-	pass(0, p, 4, true, false);
+	cut(&p[4], data, VTC__HDR_LEN + 33, true);
+	p[4].done.len += 44;
+	pass(0, p, 5, true, false);
 	free(data);
 	vtc__capture_end(&port);
 	read_file(fd);
 	assert_readable();
-	ck_assert_uint_eq(file->count, 2);
+	ck_assert_uint_eq(file->count, 3);
 	assert_packet(&file->packets[0], 0, 0, 0);
 	assert_packet(&file->packets[1], 0, most, most + 1000);
+	assert_packet(&file->packets[2], 0, 33, 77);
 	close(fd);
 }
 END_TEST
@@ -632,11 +635,11 @@ START_TEST(wireshark_reads_it)
 	pass_packets(0, 16, 99);
 	vtc__capture_end(&port);
 	close(fd);
-	snprintf(
-		command, sizeof(command),
-		"tshark -n -r %s/wireshark -T fields -e frame.interface_name "
-		"-e frame.len -Y 'frame.packet_flags_direction == 1' 2>/dev/null | sort | uniq -c | tr -s ' \\t'",
-		vtct_dir());
+	snprintf(command, sizeof(command),
+		 "tshark -n -r %s/wireshark -T fields -e frame.interface_name "
+		 "-e frame.len -Y 'frame.packet_flags_direction == 1' 2>/dev/null | "
+		 "sort | uniq -c | tr -s ' \\t'",
+		 vtct_dir());
 	out = popen(command, "r");
 	ck_assert_ptr_nonnull(out);
 	ck_assert_ptr_nonnull(fgets(line, sizeof(line), out));

@@ -198,6 +198,7 @@ static struct json_object *relay_json(const struct ethernet_switch *s)
 	json_add_number(to, "sleeps", 1, stats.sleeps);
 	json_add_number(to, "wake_ups", 1, stats.wake_ups);
 	json_add_number(to, "spins", 1, stats.spins);
+	json_add_number(to, "spun_ns", 1, stats.spun_ns);
 	return to;
 }
 

@@ -172,9 +172,13 @@ VTC__ALWAYS unsigned int take_easy(struct vtc_vring *v, struct vtc_chain *chains
 		unsigned int flags = vtc__packed_flags(d.word);
 		uint16_t id = vtc__packed_id(d.word);
 
+		if ((flags & all) != want)
+			break;
+		/* Not while there is nothing: the driver is about to write there. */
+		if (!i)
+			__builtin_prefetch(p + AHEAD / 2 * DESC_SIZE);
 		__builtin_prefetch(p + AHEAD * DESC_SIZE);
-		if ((flags & all) != want ||
-		    vtc__unlikely(v->flight[id].state != VTC__FREE) ||
+		if (vtc__unlikely(v->flight[id].state != VTC__FREE) ||
 		    vtc__unlikely(!vtc__chain_fast(v, d.addr, vtc__word_len(d.word),
 						   flags, id, many, &chains[i],
 						   &segments[i])))

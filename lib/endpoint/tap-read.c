@@ -396,18 +396,22 @@ static bool read_one_long(struct out *out)
 	return true;
 }
 
-/* The more came last time, the more will come now. */
+/*
+ * One that may find nothing, which is often so; then, the more came last time, the more
+ * at once.
+ */
 static void read_many_short(struct out *out)
 {
 	struct vtc__tap_queue *q = out->q;
-	unsigned int left = out->count - out->used, before = out->packets, n = q->batch;
+	unsigned int left = out->count - out->used, before = out->packets;
+	bool first = !before;
+	unsigned int n = first ? 1 : q->batch;
 
-	n = n < left ? n : left;
-	read_batch(out, n);
-	if (!q->empty)
-		q->batch = 2 * q->batch < VTC__TAP_READS ? 2 * q->batch : VTC__TAP_READS;
-	else
-		q->batch = out->packets - before ? out->packets - before : 1;
+	read_batch(out, n < left ? n : left);
+	if (q->empty)
+		q->batch = (q->batch + out->packets - before + 1) / 2;
+	else if (!first)
+		q->batch = q->batch < VTC__TAP_READS / 2 ? 2 * q->batch : VTC__TAP_READS;
 }
 
 int vtc__tap_produce(struct vtc_port *port, unsigned int queue, struct vtc__burst *to,

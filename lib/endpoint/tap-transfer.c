@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <sys/uio.h>
 
+#include "core/ctx.h"
 #include "tap.h"
 
-#define FEW 4u /* packets that go faster one by one */
+#define FEW_MOST 16u /* from so many on, a ring is never slower */
+#define TRIES	 8
 
 static ssize_t once(int fd, enum vtc__io_direction direction, const struct vtc__io *io)
 {
@@ -85,8 +87,44 @@ void vtc__tap_transfer(struct vtc__tap_queue *q, enum vtc__io_direction directio
 {
 	bool in_order = direction == VTC__IO_WRITE && q->limited;
 
-	if (q->tap->uring && count >= FEW && !in_order)
+	if (q->tap->uring && count >= q->tap->few && !in_order)
 		all_at_once(q, direction, count);
 	else
 		one_by_one(q, direction, q->tap->ios, count);
+}
+
+/* ---- How many are many ---- */
+
+/* Best of some tries, with writes that the kernel refuses before it does anything. */
+static uint64_t cost(struct vtc__tap *tap, unsigned int count, unsigned int few)
+{
+	uint8_t byte = 0;
+	struct iovec iov = { &byte, sizeof(byte) };
+	uint64_t best = UINT64_MAX, ns;
+
+	tap->few = few;
+	for (int i = 0; i < TRIES; i++) {
+		for (unsigned int k = 0; k < count; k++)
+			tap->ios[k] = (struct vtc__io){ &iov, 1, 0 };
+		ns = vtc__now_ns(tap->port.ctx);
+		vtc__tap_transfer(&tap->queues[0], VTC__IO_WRITE, count);
+		ns = vtc__now_ns(tap->port.ctx) - ns;
+		best = ns < best ? ns : best;
+	}
+	return best;
+}
+
+/*
+ * What a system call costs differs by machine, kernel and hypervisor by a factor of four,
+ * and with it how many packets it takes for a ring to be worth its own work.
+ */
+void vtc__tap_measure(struct vtc__tap *tap)
+{
+	unsigned int count = 2;
+
+	while (count < FEW_MOST && cost(tap, count, 0) >= cost(tap, count, count + 1))
+		count *= 2;
+	tap->few = count;
+	atomic_store_explicit(&tap->port.counters->value[VTC__SYS_CALLS], 0,
+			      memory_order_relaxed);
 }

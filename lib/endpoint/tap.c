@@ -204,7 +204,7 @@ static void set_up_queues(struct vtc__tap *tap, unsigned int count)
 	for (unsigned int i = 0; i < count; i++) {
 		tap->queues[i].tap = tap;
 		tap->queues[i].index = i;
-		tap->queues[i].batch = 1;
+		tap->queues[i].batch = 2;
 		tap->queues[i].watch.fd = -1;
 		tap->queues[i].watch.ready = on_ready;
 		tap->queues[i].timer.due = on_due;
@@ -250,9 +250,13 @@ static bool uring_works(struct vtc__tap *tap)
 		return false;
 	tap->ios[0] = (struct vtc__io){ &iov, 1, 0 };
 	err = vtc__uring_run(tap->uring, VTC__IO_WRITE, 0, tap->ios, 1);
+	if (!err)
+		err = tap->ios[0].result == -EINVAL ? 0 : -EOPNOTSUPP;
+	if (!err)
+		vtc__tap_measure(tap);
 	vtc__uring_free(tap->uring);
 	tap->uring = NULL;
-	return !err && tap->ios[0].result == -EINVAL;
+	return !err;
 }
 
 /* The kernel checks each header that is written, and does all that it asks for. */

@@ -54,7 +54,8 @@ struct vtc__tap {
 	struct vtc_port port;
 	struct vtc__uring *uring; /* NULL: one by one */
 	bool wants_uring;
-	bool renewed; /* the ring is new and has not worked yet */
+	unsigned int few; /* packets that go faster one by one are fewer than that */
+	bool renewed;	  /* the ring is new and has not worked yet */
 	bool takes_uso;
 	unsigned int offload;	     /* TUN_F_ bits that the kernel follows */
 	struct vtc__tap_slot *slots; /* of all queues */
@@ -107,6 +108,9 @@ void vtc__tap_transfer(struct vtc__tap_queue *q, enum vtc__io_direction directio
 		       unsigned int count);
 
 int vtc__tap_new_uring(struct vtc__tap *tap);
+
+/* With a ring: from how many packets on it is faster. */
+void vtc__tap_measure(struct vtc__tap *tap);
 
 /* The interface is gone. */
 void vtc__tap_broken(struct vtc__tap *tap);

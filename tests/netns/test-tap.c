@@ -11,6 +11,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -806,6 +807,35 @@ START_TEST(a_tap_can_be_joined_again)
 }
 END_TEST
 
+static void *settle_elsewhere(void *unused)
+{
+	settle();
+	return unused;
+}
+
+START_TEST(another_thread_may_process)
+{
+	struct frame f = make(100, 0);
+	pthread_t thread;
+
+	join(&plain, ways[_i]);
+	guest_post(guest, 0, SOME);
+	for (int i = 0; i < SOME; i++) {
+		host_send(&f);
+		send_from_guest(0, &f);
+	}
+	ck_assert_int_eq(pthread_create(&thread, NULL, settle_elsewhere, NULL), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_eq(guest->queues[0].received_count, SOME);
+	for (int i = 0; i < SOME; i++)
+		host_expect(&f);
+	host_expect_nothing();
+	if (info_of(tap).uses_uring)
+		ck_assert_uint_lt(guest_count(tap, 0, VTC__SYS_CALLS), SOME / 2);
+	frame_free(&f);
+}
+END_TEST
+
 START_TEST(who_has_nothing_to_do_sleeps)
 {
 	struct vtc_relay_stats before = { .sz = sizeof(before) }, after = before;
@@ -854,6 +884,7 @@ int main(void)
 		a_link_that_is_down_loses_packets_and_comes_back,
 		an_interface_that_is_gone_is_told,
 		a_tap_can_be_joined_again,
+		another_thread_may_process,
 		who_has_nothing_to_do_sleeps,
 	};
 

@@ -16,12 +16,14 @@
 #include <string.h>
 #include <vtc/monitor.h>
 #include <vtc/nic.h>
+#include <vtc/relay.h>
 #include <vtc/vf.h>
 
 #include "core/ctx.h"
 #include "core/genl.h"
 #include "core/netlink.h"
 #include "core/sysfs.h"
+#include "endpoint/port.h"
 #include "fakekernel.h"
 #include "vtct.h"
 
@@ -34,6 +36,7 @@
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *old);
 
 static bool armed;
@@ -106,6 +109,11 @@ EXPORTED void *realloc(void *old, size_t size)
 		return NULL;
 	forget(old);
 	return note(new);
+}
+
+EXPORTED void *aligned_alloc(size_t alignment, size_t size)
+{
+	return fails() ? NULL : note(__libc_memalign(alignment, size));
 }
 
 EXPORTED void free(void *old)
@@ -387,6 +395,51 @@ static int use_config(struct world *w, struct vtc_ctx *ctx)
 	return err;
 }
 
+static unsigned int take_packets(void *data, unsigned int queue,
+				 const struct vtc_packet *packets, unsigned int count)
+{
+	(void)data;
+	(void)queue;
+	(void)packets;
+	return count;
+}
+
+static int join_ports(struct vtc_ctx *ctx, struct vtc_relay *relay,
+		      struct vtc_port *ports[2])
+{
+	struct vtc_vhost_user_opts machine = VTC_VHOST_USER_OPTS_INIT;
+	struct vtc_callback_opts function = VTC_CALLBACK_OPTS_INIT;
+	char path[100];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/machine.sock", vtct_dir());
+	machine.path = path;
+	function.packets = take_packets;
+	err = vtc_port_open_vhost_user(ctx, &machine, &ports[0]);
+	if (!err)
+		err = vtc_port_new_callback(ctx, &function, &ports[1]);
+	return err ? err : vtc_relay_join(relay, ports[0], ports[1]);
+}
+
+static int use_relay(struct world *w, struct vtc_ctx *ctx)
+{
+	struct vtc_port *ports[2] = { NULL, NULL };
+	struct vtc_relay *relay;
+	int err = vtc_relay_new(ctx, NULL, &relay);
+
+	if (err)
+		return err;
+	err = join_ports(ctx, relay, ports);
+	if (!err) {
+		err = vtc_relay_process(relay, 0);
+		w->seen = ports[0]->relay == relay && ports[1]->relay == relay;
+	}
+	vtc_port_close(ports[0]);
+	vtc_relay_free(relay);
+	vtc_port_close(ports[1]);
+	return err;
+}
+
 static const struct scenario {
 	const char *name;
 	int (*use)(struct world *w, struct vtc_ctx *ctx);
@@ -395,7 +448,7 @@ static const struct scenario {
 	{ "core", use_core, 0 },	{ "inventory", use_inventory, 2 },
 	{ "monitor", use_monitor, 0 },	{ "number of VFs", use_pf, 0 },
 	{ "VFs destroyed", use_pf, 2 }, { "VF list", use_vfs, 3 },
-	{ "VF config", use_config, 3 },
+	{ "VF config", use_config, 3 }, { "relay", use_relay, 0 },
 };
 #define SCENARIOS (int)(sizeof(scenarios) / sizeof(scenarios[0]))
 

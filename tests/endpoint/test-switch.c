@@ -393,6 +393,27 @@ START_TEST(held_to_an_address)
 }
 END_TEST
 
+/* The rest of a second is waited for, however long it takes. */
+START_TEST(silent_address)
+{
+	start_switch(MACHINES, "--age", "1", NULL);
+	start_machines();
+	send_from(0, BROADCAST, 0, 1);
+	wait_for(&machines[1], 1);
+	wait_for(&machines[2], 1);
+	machines[2].count = 0;
+	for (unsigned int n = 2; machines[2].count == 0 && n < TURNS; n++) {
+		send_from(1, BROADCAST, 0, n);
+		machines[0].count = 0;
+	}
+	ck_assert_uint_gt(machines[2].count, 0);
+	ck_assert_int_eq(stop_switch(SIGTERM), 0);
+	ck_assert_uint_gt(said(paths[1], "rx_foreign"), 0);
+	ck_assert_uint_eq(said(paths[1], "addresses"), 1);
+	ck_assert_uint_eq(said(paths[0], "addresses"), 0);
+}
+END_TEST
+
 /* A machine with many addresses takes no place from the others. */
 START_TEST(many_addresses)
 {
@@ -660,6 +681,7 @@ int main(void)
 	tcase_add_test(tcase, unicast_flood_groups);
 	tcase_add_test(tcase, address_of_another);
 	tcase_add_test(tcase, held_to_an_address);
+	tcase_add_test(tcase, silent_address);
 	tcase_add_test(tcase, many_addresses);
 	tcase_add_test(tcase, capture);
 	tcase_add_test(tcase, ends_by_itself);

@@ -217,12 +217,11 @@ void station_close(struct station *s)
 unsigned int station_turn(struct station *s)
 {
 	unsigned int before = s->sent[0];
-	int n;
+	int n = vtc_relay_process(s->relay, 0);
 
+	ck_assert_int_ge(n, 0);
 	if (s->port)
 		send_some(s);
-	n = vtc_relay_process(s->relay, 0);
-	ck_assert_int_ge(n, 0);
 	return (unsigned int)n + (s->sent[0] - before);
 }
 
@@ -252,7 +251,8 @@ const char *station_run(struct station *const *all, unsigned int count,
 				return all[i]->wrong;
 		}
 		idle = moved ? 0 : idle + 1;
-		if (idle > AGAIN_MAX || (!moved && !station_sleep(all, count)))
+		if (idle > AGAIN_MAX ||
+		    (!moved && !done(all) && !station_sleep(all, count)))
 			return "nothing happens any more";
 	}
 	return NULL;

@@ -40,7 +40,7 @@ void station_go(struct station *s);
 void station_come(struct station *s, const struct vtc_vhost_user_opts *opts);
 void station_close(struct station *s);
 
-/* Send what is left to send, as far as there is room; then serve. How many packets moved. */
+/* Serve; then send what is left to send, as far as there is room. How many packets. */
 unsigned int station_turn(struct station *s);
 
 /* Wait until one of them has something to do. False: none had, for far too long. */

@@ -82,6 +82,7 @@ void hostile_open(struct hostile *h, int fd)
 {
 	h->fd = fd;
 	h->flags = VTC__VHOST_VERSION;
+	h->start = 0;
 	open_fds(h);
 	for (unsigned int i = 0; i < HOSTILE_RINGS; i++) {
 		h->kick[i] = checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
@@ -137,8 +138,15 @@ unsigned int hostile_read(struct hostile *h)
 	return n;
 }
 
+/* A packed ring begins with both wrap counters at 1. */
+static void set_start(struct hostile *h, uint64_t features)
+{
+	h->start = features & BIT(VTC_VRING_F_PACKED) ? 0x80008000 : 0;
+}
+
 void hostile_greet(struct hostile *h, uint64_t features, uint64_t protocol)
 {
+	set_start(h, features);
 	hostile_send(h, VTC__VHOST_GET_FEATURES, NULL, 0, NULL, 0);
 	hostile_send(h, VTC__VHOST_SET_OWNER, NULL, 0, NULL, 0);
 	hostile_send_u64(h, VTC__VHOST_SET_PROTOCOL_FEATURES, protocol);
@@ -172,7 +180,7 @@ void hostile_start(struct hostile *h, uint32_t ring)
 	uint64_t index = ring;
 
 	hostile_send_state(h, VTC__VHOST_SET_VRING_NUM, ring, HOSTILE_SIZE);
-	hostile_send_state(h, VTC__VHOST_SET_VRING_BASE, ring, 0);
+	hostile_send_state(h, VTC__VHOST_SET_VRING_BASE, ring, h->start);
 	hostile_send(h, VTC__VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
 	hostile_send(h, VTC__VHOST_SET_VRING_KICK, &index, 8,
 		     &h->kick[ring % HOSTILE_RINGS], 1);
@@ -350,10 +358,13 @@ static void send_record(struct hostile *h, struct input *in)
 	struct vtc__vhost_inflight inflight = { HOSTILE_PAGE, HOSTILE_RECORD, 2,
 						HOSTILE_SIZE, 0 };
 	uint16_t head[] = { 1, HOSTILE_SIZE, (uint16_t)take(in), (uint16_t)take(in) };
-	size_t ring = how & 1 ? 320 : 0, entry = how & 2 ? 32 : 16;
+	size_t entry = how & 2 ? 32 : 16;
+	size_t ring = how & 1 ? (entry * (HOSTILE_SIZE + 1) + 63) / 64 * 64 : 0;
 
 	memset(h->base + HOSTILE_RECORD, 0, HOSTILE_PAGE);
 	memcpy(h->base + HOSTILE_RECORD + ring + 8, head, sizeof(head));
+	if (how & 8) /* both wrap counters of a packed one */
+		memset(h->base + HOSTILE_RECORD + ring + 20, 1, 2);
 	for (uint32_t i = 0; i < HOSTILE_SIZE && how & 4; i++)
 		h->base[HOSTILE_RECORD + ring + entry * (i + 1)] = take(in) & 1;
 	hostile_send(h, VTC__VHOST_SET_INFLIGHT_FD, &inflight, 20,
@@ -391,6 +402,7 @@ static void send_features(struct hostile *h, struct input *in)
 		features |= BIT(VTC_NET_F_MRG_RXBUF);
 	if (how & 128)
 		features ^= take64(in);
+	set_start(h, features);
 	hostile_send_u64(h, VTC__VHOST_SET_FEATURES, features);
 }
 
@@ -472,7 +484,7 @@ static void add_chain(struct hostile *h, struct input *in)
 	uint32_t how = take(in), ring = how & 1, i = how / 2 % HOSTILE_SIZE;
 	uint8_t *page = h->base + ring * HOSTILE_PAGE;
 	uint64_t addr = HOSTILE_GUEST + HOSTILE_BUFFERS + i * 2048;
-	uint32_t len = how & 0x40 ? take32(in) : 200 + how;
+	uint32_t len = how & 0x40 ? take32(in) : (ring ? 200 : 500) + how;
 	uint16_t flags = (uint16_t)((ring ? 0 : 2) | (how & 0x80 ? take(in) : 0));
 	uint16_t id = (uint16_t)i, idx;
 
@@ -490,7 +502,7 @@ static void add_packed_chain(struct hostile *h, struct input *in)
 {
 	uint32_t how = take(in), ring = how & 1, i = how / 2 % HOSTILE_SIZE;
 	uint64_t addr = HOSTILE_GUEST + HOSTILE_BUFFERS + i * 2048;
-	uint32_t len = how & 0x40 ? take32(in) : 200 + how;
+	uint32_t len = how & 0x40 ? take32(in) : (ring ? 200 : 500) + how;
 	uint16_t flags = (uint16_t)((ring ? 0 : 2) | (how & 0x80 ? take(in) : 0));
 	uint16_t id = (uint16_t)i;
 

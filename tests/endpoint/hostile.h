@@ -44,6 +44,7 @@ struct hostile {
 	int kick[HOSTILE_RINGS], call[HOSTILE_RINGS];
 	uint8_t *base;
 	uint32_t flags; /* of its requests */
+	uint32_t start; /* base of its rings, as its features have it */
 };
 
 /* The connection stays the caller's until hostile_close(). */

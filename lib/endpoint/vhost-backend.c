@@ -326,12 +326,12 @@ static void detach(struct vtc_port *port)
 static int attach(struct vtc_port *port)
 {
 	struct vtc__vhost_backend *b = backend_of(port);
-	int err = 0;
+	int err = vtc__vhost_link_attach(b->link, port->loop);
 
+	if (err)
+		return err;
 	for (unsigned int i = 0; i < count_rings(b) && !err; i++)
 		err = vtc__vhost_ring_watch(&b->rings[i]);
-	if (!err)
-		err = vtc__vhost_link_attach(b->link, port->loop);
 	if (err)
 		detach(port);
 	else

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,6 +32,48 @@
 #define REPLY_FLAGS  (VTC__VHOST_VERSION | VTC__VHOST_REPLY)
 #define AT_USED	     4u /* of the used ring: its first element */
 #define USED_ELEMENT 8u
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+
+/* Memory that runs out: what the library calls, in front of the C library's own. */
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_memalign(size_t align, size_t size);
+
+#define EXPORTED __attribute__((visibility("default")))
+
+static unsigned int fail_in; /* allocations from now; 0: never */
+
+static bool fails(void)
+{
+	return fail_in && --fail_in == 0;
+}
+
+EXPORTED void *calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(count, size);
+}
+
+EXPORTED void *aligned_alloc(size_t align, size_t size)
+{
+	return fails() ? NULL : __libc_memalign(align, size);
+}
+#endif
+
+/* It has its own allocator, too. */
+static bool in_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
 
 static struct rig *rig;
 static struct vtc_port *port, *callback;
@@ -1042,6 +1085,78 @@ START_TEST(too_much_memory_is_refused)
 }
 END_TEST
 
+START_TEST(descriptors_run_out)
+{
+	struct rlimit limit, before;
+	int fds[2], err = -EMFILE, failures = 0;
+
+	vhostclient_pair(fds);
+	opts.fd = fds[0];
+	opts.queue_pairs = 3;
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (limit = before, limit.rlim_cur = (rlim_t)fds[1] + 1; err == -EMFILE;
+	     limit.rlim_cur++) {
+		int open_before = vtct_count_fds();
+
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		err = vtc_port_open_vhost_user(rig->ctx, &opts, &port);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+		if (!err)
+			vtc_port_close(port);
+		ck_assert_int_eq(vtct_count_fds(), open_before);
+		failures += !!err;
+	}
+	ck_assert_errno(err, 0);
+	/* A socket, a memory, and two doorbells for each ring. */
+	ck_assert_int_eq(failures, 14);
+	rig_free(rig);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
+#if !SANITIZED
+START_TEST(memory_runs_out_when_opening)
+{
+	int fds[2], err = -ENOMEM;
+	unsigned int n = 0;
+
+	if (in_valgrind())
+		vtct_skip("valgrind has an allocator of its own");
+	vhostclient_pair(fds);
+	opts.fd = fds[0];
+	while (err == -ENOMEM) {
+		fail_in = ++n;
+		err = vtc_port_open_vhost_user(rig->ctx, &opts, &port);
+		fail_in = 0;
+	}
+	ck_assert_errno(err, 0);
+	ck_assert_uint_gt(n, 8);
+	vtc_port_close(port);
+	rig_free(rig);
+	close(fds[0]);
+	close(fds[1]);
+	ck_assert_int_eq(vtct_count_fds(), fds_before);
+}
+END_TEST
+
+/* When the rings are made, as many allocations in as the loop says. */
+START_TEST(memory_runs_out_when_a_backend_comes)
+{
+	if (in_valgrind())
+		vtct_skip("valgrind has an allocator of its own");
+	open_connected();
+	back.silent_from = 2;
+	talk();
+	fail_in = (unsigned int)_i;
+	say_u64(VTC__VHOST_GET_PROTOCOL_FEATURES, REPLY_FLAGS, -1);
+	fail_in = 0;
+	check_left("the rings cannot be made: memory is out");
+	end();
+}
+END_TEST
+#endif
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("vhost-frontend");
@@ -1068,6 +1183,11 @@ static Suite *suite(void)
 	tcase_add_loop_test(talks, what_is_no_reply_is_refused, 0, 5);
 	tcase_add_test(talks, a_reply_in_pieces_is_one);
 	tcase_add_test(talks, too_much_memory_is_refused);
+	tcase_add_test(talks, descriptors_run_out);
+#if !SANITIZED
+	tcase_add_test(talks, memory_runs_out_when_opening);
+	tcase_add_loop_test(talks, memory_runs_out_when_a_backend_comes, 1, 9);
+#endif
 	suite_add_tcase(s, talks);
 	tcase_add_checked_fixture(packets, begin, NULL);
 	tcase_set_timeout(packets, 60);

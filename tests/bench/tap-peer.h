@@ -8,8 +8,8 @@
 /* The packets of a guest's buffers, one after the other. */
 void peer_write(int tap, const struct guest *guest, size_t len, unsigned int count);
 
-/* All that the tap has; how many packets. */
-unsigned int peer_read(int tap, struct guest *guest);
+/* All that the tap has, packets of that length; how many. */
+unsigned int peer_read(int tap, struct guest *guest, size_t len);
 
 /* A relay between the rings of a guest and a tap. */
 struct peer_relay;

@@ -21,10 +21,11 @@
 #define WINDOW_NS 40000000u
 #define BURSTS	  (GUEST_RING)
 
-#define RINGS_NOTE "ours comes from a guest's ring, the peer's from memory"
-#define RELAY_NOTE "256 packets each way at a time, split rings, event index"
-#define ONE_NOTE   "a frame comes, is given to the guest, and its answer goes out"
-#define LARGE_NOTE "65226 bytes of TCP, to be cut into 45 segments"
+#define RINGS_NOTE  "ours comes from a guest's ring, the peer's from memory"
+#define RELAY_NOTE  "256 packets each way at a time, split rings, event index"
+#define ONE_NOTE    "a frame comes, is given to the guest, and its answer goes out"
+#define MERGED_NOTE "65226 bytes of TCP, to buffers of 1536 bytes"
+#define LARGE_NOTE  "65226 bytes of TCP, to be cut into 45 segments"
 
 enum side { OWN, PEER, SIDES };
 static const char *const names[SIDES] = { "own", "peer" };
@@ -155,7 +156,7 @@ static unsigned int receive_peer(struct bed *bed, const struct test *test)
 
 	bed_fill(bed->host, test->len, fill_of(test));
 	start();
-	n = peer_read(bed->tap, bed->guest);
+	n = peer_read(bed->tap, bed->guest, test->len);
 	stop();
 	return n;
 }
@@ -236,6 +237,13 @@ static const struct test tests[] = {
 	  LARGE_NOTE,
 	  BED_LARGE,
 	  66000,
+	  0,
+	  { receive_own, receive_peer } },
+	{ "rx-64k-merged",
+	  "readv()",
+	  MERGED_NOTE,
+	  BED_LARGE,
+	  1536,
 	  0,
 	  { receive_own, receive_peer } },
 	{ "one-64",

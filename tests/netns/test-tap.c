@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vtc/vtc.h>
 
@@ -723,6 +724,52 @@ START_TEST(names_are_checked)
 }
 END_TEST
 
+/* Root's capabilities go with the user; who may not even open the device hears that. */
+START_TEST(not_everybody_may_make_a_tap)
+{
+	pid_t pid = fork();
+	int status, err;
+
+	if (pid == 0) {
+		if (setresuid(65534, 65534, 65534) < 0)
+			_exit(77);
+		err = open_name(NAME, 1);
+		if (err != -EPERM && err != -EACCES)
+			_exit(1);
+		_exit(vtc_error_get_hint(vtc_ctx_last_error(ctx))[0] ? 0 : 2);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		vtct_skip("there is no other user in this namespace");
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
+/* A batch could leave out one packet and send the next. */
+START_TEST(what_may_find_no_room_goes_one_by_one)
+{
+	struct frame f = make(100, 0);
+	int32_t fd = attach(NAME, FIT);
+	int room = 1 << 20;
+
+	ck_assert_int_eq(ioctl(fd, TUNSETSNDBUF, &room), 0);
+	ck_assert_errno(open_fds(&fd, 1), 0);
+	close(fd);
+	guest = guest_new(ctx, &plain);
+	ck_assert_errno(vtc_relay_join(relay, tap, &guest->port), 0);
+	set_link(NAME, true, 0);
+	host = open_host(NAME);
+	for (int i = 0; i < SOME; i++)
+		send_from_guest(0, &f);
+	settle();
+	for (int i = 0; i < SOME; i++)
+		host_expect(&f);
+	ck_assert_uint_ge(guest_count(tap, 0, VTC__SYS_CALLS), SOME);
+	frame_free(&f);
+}
+END_TEST
+
 START_TEST(options_are_checked)
 {
 	struct vtc_tap_opts o = VTC_TAP_OPTS_INIT;
@@ -893,6 +940,8 @@ int main(void)
 	tcase_add_test(tcase, descriptors_can_be_passed);
 	tcase_add_test(tcase, descriptors_are_checked);
 	tcase_add_test(tcase, names_are_checked);
+	tcase_add_test(tcase, not_everybody_may_make_a_tap);
+	tcase_add_test(tcase, what_may_find_no_room_goes_one_by_one);
 	tcase_add_test(tcase, options_are_checked);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);

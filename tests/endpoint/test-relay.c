@@ -746,6 +746,8 @@ static void *receive_all(void *data)
 		ck_assert_int_eq(n, (long)len);
 		ck_assert_mem_eq(got, want, len);
 	}
+	ck_assert_uint_le(stats_b(&race->pair).tx_packets, race->count);
+	ck_assert_uint_gt(rig_relay_stats(race->pair.rig).turns, 0);
 	race->over = true;
 	ck_assert_errno(vtc_relay_wake(race->pair.rig->relay), 0);
 	return NULL;

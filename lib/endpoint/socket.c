@@ -163,7 +163,7 @@ static int check_socket(int fd, bool listening)
 	return 0;
 }
 
-/* Whoever shares a listening socket with us may be faster: accept() must not wait then. */
+/* Whoever shares a listening socket may be faster: accept() must not wait then. */
 static int set_nonblocking(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Vhost-user connections: see vhost-link.h. All that a link does of itself, it does in
- * step(), which the loop calls: find a peer, tell of it, read. Callbacks may drop the peer
- * at any time, so whoever has called one looks at the connection's number after that.
+ * step(), which the loop calls: find a peer, tell of it, read. Callbacks may drop the
+ * peer at any time, so whoever has called one looks at the connection's number after it.
  */
 #include "vhost-link.h"
 
@@ -19,6 +19,8 @@
 #include "socket.h"
 
 #define OPERATION    "vhost-user open"
+#define CLOSED	     "the peer closed the connection"
+#define CUT	     "the peer closed in the middle of a message"
 #define RETRY_NS     500000000ull
 #define MESSAGES_MAX 64 /* in one step */
 #define WHY_MAX	     320
@@ -189,7 +191,7 @@ static int keep_fds(struct vtc__vhost_link *l, const struct cmsghdr *c)
 	return surplus;
 }
 
-/* Descriptors beyond the room for them are closed by the kernel, and MSG_CTRUNC is set. */
+/* Those beyond the room for them are closed by the kernel, and MSG_CTRUNC is set. */
 static int keep_all_fds(struct vtc__vhost_link *l, struct msghdr *msg)
 {
 	int err = msg->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
@@ -237,15 +239,11 @@ static int read_until(struct vtc__vhost_link *l, size_t want)
 		if (n == -EAGAIN)
 			return 0;
 		if (n == -EPROTO)
-			leave_because(
-				l,
-				"too many descriptors came, or more than can be opened");
+			leave_because(l, "too many descriptors came");
 		else if (n < 0)
 			leave_because(l, "the connection broke");
 		else
-			leave_because(
-				l, l->got ? "the peer closed in the middle of a message"
-					  : "the peer closed the connection");
+			leave_because(l, l->got ? CUT : CLOSED);
 		return -1;
 	}
 	return 1;

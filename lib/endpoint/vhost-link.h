@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A vhost-user connection: listens or connects, again and again; reads messages whole and
- * checked, with their descriptors; writes replies. Nothing here knows what the messages do.
+ * A vhost-user connection: listens or connects, again and again; reads messages whole
+ * and checked, with their descriptors; writes replies. Nothing here knows what the
+ * messages do.
  */
 #ifndef VTC__VHOST_LINK_H
 #define VTC__VHOST_LINK_H
@@ -38,7 +39,8 @@ struct vtc__vhost_link_opts {
 
 /*
  * Opens what can be opened at once; the error record is written. A peer that is there
- * already is told of by the loop. A listening socket that is passed in is made not to block.
+ * already is told of by the loop. A listening socket that is passed in is made not to
+ * block.
  */
 int vtc__vhost_link_open(struct vtc_ctx *ctx, const struct vtc__vhost_link_opts *opts,
 			 const struct vtc__vhost_link_ops *ops, void *data,

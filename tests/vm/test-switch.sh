@@ -48,6 +48,9 @@ start_switch() {
 	wait_for 50 test -S "$scratch"/two && wait_for 50 ip link show vtap1
 }
 
+# It has said that the guests went.
+end_switch() { kill -TERM "$server" && wait "$server"; }
+
 memory 512
 card 1 1 "" "$scratch"/one
 ours=$qemu
@@ -67,7 +70,7 @@ end_guest one "$guest"
 touch "$scratch"/share/end
 end_guest two "$two"
 check "every byte that came out of the tap is right" far_ends_well
-check "the switch ends well" end_server
+check "the switch ends well" end_switch
 for port in one two vtap1; do
 	echo "# $port: $(said $port rx_packets) packets in, $(said $port tx_packets) out," \
 		"$(said $port copies) copies, no room for $(said $port tx_room)"

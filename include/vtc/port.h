@@ -174,7 +174,8 @@ struct vtc_tap_opts {
  * the caller's business (ip-link(8)).
  *
  * Packets go between the kernel and the far side's own buffers, in batches by io_uring
- * where that is allowed (it is tried here), else one by one.
+ * where that is allowed (it is tried here) and worth it (measured here, too), else one by
+ * one. Open files that are passed in become non-blocking.
  *
  * @param[in] ctx the context
  * @param[in] opts options
@@ -184,8 +185,10 @@ struct vtc_tap_opts {
  *         none, or the interface is no tap, or has no virtio header (IFF_VNET_HDR)
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -EPERM CAP_NET_ADMIN is missing, and the tap belongs to somebody else
+ * @retval -EACCES this user may not open /dev/net/tun
  * @retval -EBUSY all queues of the interface are in use
  * @retval -ENODEV there is no /dev/net/tun
+ * @retval -EBADF a descriptor is not open
  * @retval -ENOMEM memory is out
  * @return other negative numbers are those of open(2) and the ioctls of tun
  * @thread{ctx}

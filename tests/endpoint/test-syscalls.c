@@ -311,10 +311,52 @@ START_TEST(tap_without_io_uring_needs_no_others)
 }
 END_TEST
 
+/* Opens a tap where io_uring is forbidden; ends with whether it would use it. */
+static void open_without_uring(void)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { COUNT(f), f };
+	struct vtc_port_info info = { .sz = sizeof(info) };
+	struct vtc_tap_opts o = VTC_TAP_OPTS_INIT;
+	struct vtc_port *port;
+	struct vtc_ctx *ctx;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(99);
+	o.name = NAME;
+	need(vtc_ctx_new(NULL, &ctx));
+	need(vtc_port_open_tap(ctx, &o, &port));
+	need(vtc_port_get_info(port, &info));
+	_exit((int)info.uses_uring);
+}
+
+START_TEST(a_sandbox_without_io_uring_is_no_hindrance)
+{
+	int status;
+	pid_t pid;
+
+	vtct_netns_enter();
+	if (access("/dev/net/tun", R_OK | W_OK) < 0)
+		vtct_skip("/dev/net/tun: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		open_without_uring();
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
+}
+END_TEST
+
 int main(void)
 {
 	return vtct_main(vtct_suite("syscalls", vhost_user_needs_no_others,
 				    tap_by_io_uring_needs_no_others,
-				    tap_without_io_uring_needs_no_others, NULL),
+				    tap_without_io_uring_needs_no_others,
+				    a_sandbox_without_io_uring_is_no_hindrance, NULL),
 			 NULL);
 }

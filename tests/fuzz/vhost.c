@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Vhost-user: any bytes for the parser, and any frontend for a backend that is joined with
- * a callback port. The first byte chooses; whatever comes, the port closes with nothing
- * left open, and the parser takes nothing that has not the size it claims.
+ * Vhost-user: any bytes for the parser, and any frontend for a backend that is joined
+ * with a callback port or with itself. The first byte chooses; whatever comes, the port
+ * closes with nothing left open, and the parser takes nothing that has not the size it
+ * claims.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ static struct vtc_port *open_port(struct vtc_ctx *ctx, int fd)
 	return port;
 }
 
-static void attack(const uint8_t *data, size_t len)
+static void attack(const uint8_t *data, size_t len, bool itself)
 {
 	struct vtc_relay_opts ro = VTC_RELAY_OPTS_INIT;
 	struct vtc_callback_opts co = VTC_CALLBACK_OPTS_INIT;
@@ -114,7 +115,7 @@ static void attack(const uint8_t *data, size_t len)
 	co.packets = take_packets;
 	co.data = &port;
 	need(!vtc_port_new_callback(ctx, &co, &callback));
-	need(!vtc_relay_join(relay, port, callback));
+	need(!vtc_relay_join(relay, port, itself ? port : callback));
 	hostile_open(&h, pair[1]);
 	serve();
 	hostile_act(&h, data, len, serve);
@@ -134,6 +135,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (data[0] & 1)
 		parse(data + 1, len - 1);
 	else
-		attack(data + 1, len - 1);
+		attack(data + 1, len - 1, data[0] & 2);
 	return 0;
 }

@@ -10,7 +10,8 @@
 #include "bench.h"
 #include "tap-bed.h"
 
-#define RING_BYTES 16384u /* 256 descriptors and the rest */
+#define RING_BYTES 16384u     /* 256 descriptors and the rest */
+#define HUGE_PAGE  (2u << 20) /* so that no side has better luck with its memory */
 
 static struct guest *guest_of(struct vtc_port *port)
 {
@@ -102,7 +103,8 @@ static void make_ring(struct vtc_ctx *ctx, struct guest *g, struct guest_ring *r
 	uint8_t *memory;
 
 	region.size = RING_BYTES + (uint64_t)GUEST_RING * room;
-	memory = aligned_alloc(4096, (region.size + 4095) / 4096 * 4096);
+	memory = aligned_alloc(HUGE_PAGE,
+			       (region.size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
 	if (!memory)
 		bench_die("memory is out");
 	memset(memory, 0, region.size);

@@ -13,14 +13,18 @@
 #include <vtc/relay.h>
 
 #include "bench.h"
+#include "endpoint/uring.h"
 #include "tap-bed.h"
 #include "tap-guest.h"
 #include "tap-peer.h"
 
 #define ROUNDS	  25
 #define WINDOW_NS 40000000u
-#define BURSTS	  (GUEST_RING)
+#define BURSTS	  GUEST_RING
+#define BATCH	  64
 
+#define BATCH_NOTE \
+	"64 packets in one call, no rings, no relay: what batches alone gain here"
 #define RINGS_NOTE  "ours comes from a guest's ring, the peer's from memory"
 #define RELAY_NOTE  "256 packets each way at a time, split rings, event index"
 #define ONE_NOTE    "a frame comes, is given to the guest, and its answer goes out"
@@ -35,8 +39,9 @@ struct bed {
 	struct guest *guest;
 	struct vtc_relay *relay; /* of ours */
 	struct vtc_port *port;
+	struct vtc__uring *uring; /* ours, alone */
 	struct peer_relay *peer;
-	int tap; /* the peer's */
+	int tap; /* the peer's, or that of the ring alone */
 	int host;
 };
 
@@ -97,8 +102,17 @@ static void make_peer(struct bed *bed, const struct test *test)
 	bed->host = bed_host(names[PEER]);
 }
 
+static bool make_bare(struct bed *bed, const struct test *test)
+{
+	bed->guest = guest_new(ctx, test->room, (uint32_t)test->len);
+	bed->tap = bed_tap(names[OWN], false);
+	bed->host = bed_host(names[OWN]);
+	return vtc__uring_new(&bed->tap, 1, &bed->uring) == 0;
+}
+
 static void free_bed(struct bed *bed)
 {
+	vtc__uring_free(bed->uring);
 	vtc_port_close(bed->port);
 	if (bed->peer)
 		peer_relay_free(bed->peer);
@@ -128,6 +142,28 @@ static unsigned int send_own(struct bed *bed, const struct test *test)
 	(void)test;
 	guest_turn(bed->guest, BURSTS);
 	return run_own(bed);
+}
+
+/* What there is to gain: packets in batches, and nothing else. */
+static unsigned int batch_own(struct bed *bed, const struct test *test)
+{
+	struct iovec iov[BATCH];
+	struct vtc__io ios[BATCH];
+
+	start();
+	for (unsigned int i = 0; i < BURSTS; i += BATCH) {
+		for (unsigned int k = 0; k < BATCH; k++) {
+			uint8_t *packet = bed->guest->tx.buffers +
+					  (size_t)(i + k) * bed->guest->tx.room;
+
+			iov[k] = (struct iovec){ packet, BED_HDR + test->len };
+			ios[k] = (struct vtc__io){ &iov[k], 1, 0 };
+		}
+		if (vtc__uring_run(bed->uring, VTC__IO_WRITE, 0, ios, BATCH))
+			bench_die("io_uring refuses");
+	}
+	stop();
+	return BURSTS;
 }
 
 static unsigned int send_peer(struct bed *bed, const struct test *test)
@@ -215,6 +251,8 @@ static unsigned int one_peer(struct bed *bed, const struct test *test)
 }
 
 static const struct test tests[] = {
+	{ "batch-64", "write()", BATCH_NOTE, 64, 2048, 0, { batch_own, send_peer } },
+	{ "batch-1514", "write()", BATCH_NOTE, 1514, 2048, 0, { batch_own, send_peer } },
 	{ "tx-64", "write()", RINGS_NOTE, 64, 2048, 1.45, { send_own, send_peer } },
 	{ "tx-1514", "write()", RINGS_NOTE, 1514, 2048, 1.6, { send_own, send_peer } },
 	{ "tx-64k",
@@ -286,13 +324,27 @@ static double window(struct bed *bed, const struct test *test, enum side side)
 	return (double)timed / (double)packets;
 }
 
+static void print_absent(const struct test *test, const char *why)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "tap.%s", test->name);
+	bench_print(&(struct bench_row){ .name = name, .unit = "ns", .note = why });
+}
+
 static void measure(const struct test *test)
 {
 	struct bench_samples samples[SIDES] = { 0 };
 	struct bed beds[SIDES] = { 0 };
 	char name[64];
 
-	make_own(&beds[OWN], test);
+	if (test->round[OWN] != batch_own)
+		make_own(&beds[OWN], test);
+	else if (!make_bare(&beds[OWN], test)) {
+		free_bed(&beds[OWN]);
+		print_absent(test, "not measured: there is no io_uring");
+		return;
+	}
 	make_peer(&beds[PEER], test);
 	for (int round = 0; round < 2 * ROUNDS; round++) {
 		enum side side = round % SIDES;
@@ -313,23 +365,13 @@ static void measure(const struct test *test)
 	});
 }
 
-static void print_absent(const char *why)
-{
-	char name[64];
-
-	for (size_t i = 0; i < TESTS; i++) {
-		snprintf(name, sizeof(name), "tap.%s", tests[i].name);
-		bench_print(
-			&(struct bench_row){ .name = name, .unit = "ns", .note = why });
-	}
-}
-
 int main(int argc, char **argv)
 {
 	const char *why = bed_enter();
 
 	if (why) {
-		print_absent(why);
+		for (size_t i = 0; i < TESTS; i++)
+			print_absent(&tests[i], why);
 		return 0;
 	}
 	if (vtc_ctx_new(NULL, &ctx))

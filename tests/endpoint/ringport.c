@@ -382,6 +382,15 @@ bool ringport_kick(struct ringport *rp, unsigned int queue)
 	return wanted;
 }
 
+void ringport_spoil(struct ringport *rp, unsigned int queue)
+{
+	struct queue *q = &rp->queues[queue];
+
+	ck_assert(!rp->plan.packed);
+	memset(q->side[SEND].memory, 0xff, q->side[SEND].buffers);
+	ring(q->kick.fd);
+}
+
 unsigned int ringport_unsent(struct ringport *rp, unsigned int queue)
 {
 	struct side *s = &rp->queues[queue].side[SEND];

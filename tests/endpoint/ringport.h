@@ -49,6 +49,9 @@ bool ringport_send(struct ringport *rp, unsigned int queue, const uint8_t *heade
 /* True: the port wanted to know, and was told. */
 bool ringport_kick(struct ringport *rp, unsigned int queue);
 
+/* Break the rules of the ring that the guest sends by. */
+void ringport_spoil(struct ringport *rp, unsigned int queue);
+
 /* How many packets that the guest sent have not come back to it. */
 unsigned int ringport_unsent(struct ringport *rp, unsigned int queue);
 

@@ -433,6 +433,26 @@ START_TEST(headers_do_not_leak)
 }
 END_TEST
 
+/* It is its own ring that a guest breaks: the others go on. */
+START_TEST(a_broken_ring)
+{
+	const struct ringport_plan two = { .queue_pairs = 2 };
+	struct pair p = pair_new(NULL, &two, &two);
+
+	ringport_post(p.a, 0, 1);
+	ringport_post(p.b, 1, 1);
+	ringport_spoil(p.a, 0);
+	ck_assert_uint_eq(rig_run(p.rig), 0);
+	ck_assert(!rig_is_ready(p.rig, false));
+	rig_send(p.a, 1, 60, 1, 1);
+	rig_send(p.b, 0, 60, 2, 1);
+	ck_assert_uint_eq(rig_run(p.rig), 2);
+	rig_expect(p.b, 1, 60, 1);
+	rig_expect(p.a, 0, 60, 2);
+	pair_free(&p);
+}
+END_TEST
+
 /* ---- No room ---- */
 
 START_TEST(packets_wait_for_room)
@@ -973,7 +993,7 @@ static Suite *moves(void)
 			      a_checksum_is_completed_for_who_cannot,
 			      a_large_packet_asks_for_more, a_large_packet_waits_for_room,
 			      larger_than_a_burst_is_dropped, short_packets_are_dropped,
-			      headers_do_not_leak, NULL);
+			      headers_do_not_leak, a_broken_ring, NULL);
 	TCase *t = tcase_create("variants");
 
 	tcase_add_loop_test(t, delivers_in_order, 0, 16);

@@ -296,12 +296,15 @@ VTC__ALWAYS int push(struct vtc_vring *v, const struct vtc_done *done, unsigned 
 			copy_free(v, done[i].id, f->slots);
 		if (!merge || !batch)
 			*used++ = (struct vtc__used_slot){ 0, pos };
-		used[-1].word = used_word(&done[i], used[-1].pos.wrap);
+		if (!merge || f->writable)
+			used[-1].word = used_word(&done[i], used[-1].pos.wrap);
 		if (merge)
 			batch = !f->writable;
 		slots += f->slots;
 		vtc__advance(&pos, f->slots, v->size);
 	}
+	if (merge && i)
+		used[-1].word = used_word(&done[i - 1], used[-1].pos.wrap);
 	v->batch = batch;
 	v->used_count = (uint32_t)(used - v->used_ring);
 	v->used_slots = slots;

@@ -50,7 +50,9 @@ static struct {
 } self;
 
 static struct {
-	uint64_t packets, busy, spun_ns;
+	uint64_t packets, busy;
+	uint64_t spun_ns;	/* while there were packets in the end */
+	uint64_t spun_until_ns; /* in all */
 	double cycles_per_ns;
 } counted;
 
@@ -150,13 +152,14 @@ static uint64_t spun_ns(void)
 /* As testpmd does it: the cycles of steps that moved nothing do not count. */
 static void step_counted(void)
 {
-	uint64_t spun = spun_ns(), start = bench_cycles();
+	uint64_t start = bench_cycles(), before = counted.spun_until_ns;
 	int n = step();
 
+	counted.spun_until_ns = self.mode == TXONLY ? 0 : spun_ns();
 	if (n <= 0)
 		return;
 	counted.busy += bench_cycles() - start;
-	counted.spun_ns += spun_ns() - spun;
+	counted.spun_ns += counted.spun_until_ns - before;
 	counted.packets += (unsigned int)n;
 }
 
@@ -165,6 +168,7 @@ static void run(void)
 	uint64_t ns = bench_now_ns(), cycles = bench_cycles(), packets;
 
 	memset(&counted, 0, sizeof(counted));
+	counted.spun_until_ns = self.mode == TXONLY ? 0 : spun_ns();
 	for (unsigned int i = 1; i % LOOKS || !wait_order(0); i++) {
 		packets = counted.packets;
 		step_counted();

@@ -15,8 +15,12 @@
 #include "vhost-pair.h"
 
 #define ROUNDS	    11
+#define TRIES	    3
+#define ONE_S	    150 /* most, for windows with one port */
+#define TWO_S	    60
 #define PINGS	    "10000"
 #define LOAD	    "300000 256"
+#define SECOND	    1000000000ull
 #define TRIPS	    3
 #define PEER_POLLS  2 /* the one that the others are compared with */
 #define PEER_NAME   "DPDK 22.11 net_vhost"
@@ -63,6 +67,7 @@ static const uint32_t sizes[] = { 64, 512, 1518 };
 #define SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
 static const char *dir, *bin;
+static uint64_t until_ns; /* no more windows then */
 
 /* ---- What is compared ---- */
 
@@ -91,27 +96,41 @@ static void make_cells(void)
 	}
 }
 
-static void turn(const struct pair *pair, struct cell *cell, struct results *results)
+static unsigned int taken, dropped; /* windows */
+
+static bool turn_once(const struct pair *pair, const struct cell *cell,
+		      struct results *results)
 {
+	double before = duel_probe();
 	enum duel_state state;
 	struct figure figure;
-	double before;
-	bool ran;
+	bool ran = pair_run(pair, cell->mode, &figure);
 
-	pair_prepare(pair, cell->mode, cell->bytes);
-	before = duel_probe();
-	ran = pair_run(pair, cell->mode, &figure);
 	if (!duel_same_state(before, duel_probe(), &state) || !ran)
-		return;
+		return false;
 	bench_add(&results->ns[state], figure.ns);
 	bench_add(&results->cycles[state], figure.cycles);
 	results->busy += figure.busy;
+	return true;
 }
 
-static void both(const struct pair pairs[SIDES], struct cell *cell)
+/* Another try or two if something else ran; a machine that is never quiet has no result. */
+static void turn(const struct pair *pair, const struct cell *cell,
+		 struct results *results)
 {
-	turn(&pairs[OWN], cell, &cell->of[OWN]);
-	turn(&pairs[PEER], cell, &cell->of[PEER]);
+	pair_prepare(pair, cell->mode, cell->bytes);
+	for (int i = 0; i < TRIES && bench_now_ns() < until_ns; i++) {
+		taken++;
+		if (turn_once(pair, cell, results))
+			return;
+		dropped++;
+	}
+}
+
+static void both(const struct pair of[SIDES], struct cell *cell)
+{
+	turn(&of[OWN], cell, &cell->of[OWN]);
+	turn(&of[PEER], cell, &cell->of[PEER]);
 }
 
 /* ---- Pairs ---- */
@@ -149,6 +168,7 @@ static void round_of_ring(enum ring ring)
 static void one_port(unsigned int rounds)
 {
 	start_pairs(1, SMALL);
+	until_ns = bench_now_ns() + ONE_S * SECOND;
 	for (unsigned int i = 0; i < rounds; i++)
 		for (enum ring ring = 0; ring < RINGS; ring++)
 			round_of_ring(ring);
@@ -158,6 +178,7 @@ static void one_port(unsigned int rounds)
 static void two_ports(unsigned int rounds)
 {
 	start_pairs(2, HUGE);
+	until_ns = bench_now_ns() + TWO_S * SECOND;
 	for (unsigned int i = 0; i < rounds; i++)
 		for (enum ring ring = 0; ring < RINGS; ring++)
 			for (unsigned int j = 0; j < SIZES; j++)
@@ -399,5 +420,8 @@ int main(int argc, char **argv)
 	single(rounds);
 	idle();
 	duel_end();
+	fprintf(stderr,
+		"bench: windows: %u, dropped: %u; round trip of a line: %.0f ns\n", taken,
+		dropped, duel_round_trip());
 	return 0;
 }

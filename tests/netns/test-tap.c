@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -419,6 +420,55 @@ START_TEST(buffers_may_be_in_many_pieces)
 				   .accepts = ALL };
 
 	mix(&plan, ways[_i]);
+}
+END_TEST
+
+/* ---- Packets that come while others are read ---- */
+
+#define MANY	    4000
+#define OUTSTANDING 300
+
+static struct frame flood[16]; /* one of them is large */
+static atomic_uint flood_received;
+
+static void *send_flood(void *unused)
+{
+	for (unsigned int i = 0; i < MANY; i++) {
+		while (i - atomic_load(&flood_received) > OUTSTANDING)
+			usleep(50);
+		host_send(&flood[i % 16]);
+	}
+	return unused;
+}
+
+START_TEST(packets_may_come_meanwhile)
+{
+	struct guest_plan plan = {
+		.queue_pairs = 1, .room = 1536, .mergeable = true, .accepts = ALL
+	};
+	struct pollfd p = { .events = POLLIN };
+	pthread_t thread;
+
+	join(&plan, ways[_i]);
+	settle();
+	guest->posts_again = true;
+	guest_post(guest, 0, 512);
+	p.fd = vtc_relay_get_fd(relay);
+	atomic_store(&flood_received, 0);
+	for (int i = 0; i < 16; i++)
+		flood[i] = make(i % 16 == 7 ? 30000 : 40u * (unsigned int)i,
+				i % 16 == 7 ? 1448 : 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_flood, NULL), 0);
+	while (guest->queues[0].received_count < MANY) {
+		if (vtc_relay_process(relay, 64) == 0)
+			ck_assert_int_eq(poll(&p, 1, 20000), 1);
+		atomic_store(&flood_received, guest->queues[0].received_count);
+	}
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		expect_at_guest(&guest->queues[0].received[i], &flood[i % 16]);
+	for (int i = 0; i < 16; i++)
+		frame_free(&flood[i]);
 }
 END_TEST
 
@@ -920,6 +970,7 @@ int main(void)
 		large_packets_go_to_large_buffers,
 		sizes_may_come_in_any_order,
 		buffers_may_be_in_many_pieces,
+		packets_may_come_meanwhile,
 		a_header_may_be_in_pieces,
 		what_is_too_long_is_left_out_and_nothing_else,
 		packets_wait_for_buffers,

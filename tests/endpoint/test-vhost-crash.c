@@ -459,7 +459,7 @@ static void wait_for_backend(void *data)
 	(void)poll(&p, 1, 20);
 }
 
-/* As QEMU: of a split ring it knows where it stands, of a packed one what it knew once. */
+/* Of a split ring QEMU knows where it stands, of a packed one what it knew once. */
 static void connect_front(struct victim *v)
 {
 	struct vhostfront *f = v->front;

@@ -5,7 +5,7 @@
  *
  *	set fwd rxonly		take all packets
  *	set fwd txonly		send packets, 32 at a time
- *	set fwd io		with one socket: send back what comes; with two: to the other
+ *	set fwd io		one socket: send back what comes; two: to the other
  *	set txpkts BYTES	for txonly
  *	set sleep never		look for packets all the time, ...
  *	set sleep usual		... wait in poll() as a program usually does, ...

@@ -114,7 +114,7 @@ static bool turn_once(const struct pair *pair, const struct cell *cell,
 	return true;
 }
 
-/* Another try or two if something else ran; a machine that is never quiet has no result. */
+/* Again if something else ran; a machine that is never quiet has no result. */
 static void turn(const struct pair *pair, const struct cell *cell,
 		 struct results *results)
 {

@@ -68,7 +68,7 @@ static uint32_t sum16(const uint8_t *at, uint32_t len)
 	return sum;
 }
 
-/* Addresses and ports are different on both sides, so that it shows if they are swapped. */
+/* Different addresses and ports on both sides, so that it shows if they are swapped. */
 static void put_headers(uint8_t *frame, uint32_t size, bool back, bool back_mac)
 {
 	static const uint8_t macs[2][6] = { { 2, 0x76, 0x74, 0x63, 0, 1 },

@@ -115,15 +115,24 @@ static void count_copy(struct vtc__tap_queue *q)
 	vtc__count(&q->tap->port, q->index, VTC__COPIES, 1);
 }
 
+static void count_at_peer(struct vtc__tap_queue *q, enum vtc__counter what)
+{
+	struct vtc_port *peer = q->tap->port.peer;
+
+	if (peer)
+		vtc__count(peer,
+			   q->index % (peer->ready ? peer->ready : peer->queue_pairs),
+			   what, 1);
+}
+
 /* The packet was read, but does not go further. */
 static void drop(struct vtc__tap_queue *q, uint32_t len, enum vtc__counter reason)
 {
-	struct vtc_port *port = &q->tap->port, *peer = port->peer;
+	struct vtc_port *port = &q->tap->port;
 
 	vtc__count(port, q->index, VTC__RX_PACKETS, 1);
 	vtc__count(port, q->index, VTC__RX_BYTES, len - VTC__HDR_LEN);
-	if (peer)
-		vtc__count(peer, q->index % peer->queue_pairs, reason, 1);
+	count_at_peer(q, reason);
 }
 
 /* ---- Packets in slots ---- */
@@ -454,8 +463,6 @@ void vtc__tap_drain(struct vtc__tap_queue *q)
 		if (q->tap->ios[0].result < 0)
 			return;
 		vtc__count(port, q->index, VTC__RX_PACKETS, 1);
-		if (port->peer)
-			vtc__count(port->peer, q->index % port->peer->queue_pairs,
-				   VTC__TX_DROPPED_DOWN, 1);
+		count_at_peer(q, VTC__TX_DROPPED_DOWN);
 	}
 }

@@ -112,7 +112,6 @@ void vtc__vhost_record_close(struct vtc__vhost_record *r)
 {
 	if (r->region)
 		STORE(&split_of(r)->version, 0);
-	r->region = NULL;
 }
 
 /* ---- Split ---- */

@@ -285,9 +285,9 @@ int vtc__vhost_space_use_log(struct vtc__vhost_space *s, bool on, const char **r
 	return 0;
 }
 
+/* Vrings look at the memory map before they log anything: the old one can go. */
 int vtc__vhost_space_set_log(struct vtc__vhost_space *s, int fd,
-			     const struct vtc__vhost_log *log,
-			     struct vtc__vhost_mapping *ret_old, const char **ret_why)
+			     const struct vtc__vhost_log *log, const char **ret_why)
 {
 	struct vtc__vhost_mapping old = s->log, new;
 	int err = vtc__vhost_map(s->ctx, fd, log->offset, log->size, s->trusted, &new,
@@ -300,11 +300,8 @@ int vtc__vhost_space_set_log(struct vtc__vhost_space *s, int fd,
 		s->log = new;
 		err = s->logs ? vtc__vhost_space_use_log(s, true, ret_why) : 0;
 	}
-	if (err) {
+	if (err)
 		s->log = old;
-		vtc__vhost_unmap(&new);
-		return err;
-	}
-	*ret_old = old;
-	return 0;
+	vtc__vhost_unmap(err ? &new : &old);
+	return err;
 }

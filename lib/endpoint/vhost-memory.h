@@ -64,13 +64,9 @@ int vtc__vhost_space_remove(struct vtc__vhost_space *s, const struct vtc__vhost_
 int vtc__vhost_space_translate(const struct vtc__vhost_space *s, uint64_t user_addr,
 			       uint64_t len, uint64_t *ret_guest_addr);
 
-/*
- * Use another log; the old one is to be unmapped when all vrings have followed. The
- * second begins and ends to use the log, if there is one.
- */
+/* Replace the log; and begin or end to use it, if there is one. */
 int vtc__vhost_space_set_log(struct vtc__vhost_space *s, int fd,
-			     const struct vtc__vhost_log *log,
-			     struct vtc__vhost_mapping *ret_old, const char **ret_why);
+			     const struct vtc__vhost_log *log, const char **ret_why);
 int vtc__vhost_space_use_log(struct vtc__vhost_space *s, bool on, const char **ret_why);
 
 #endif

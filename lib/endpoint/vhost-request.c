@@ -93,11 +93,8 @@ static void enable_without_asking(struct vtc__vhost_backend *b)
 static int use_log(struct vtc__vhost_backend *b, const char **ret_why)
 {
 	bool on = b->setting.features & BIT(VTC__VHOST_F_LOG_ALL);
-	int err = vtc__vhost_space_use_log(&b->space, on, ret_why);
 
-	for (unsigned int i = 0; i < 2 * b->port.queue_pairs; i++)
-		vtc__vhost_ring_follow(&b->rings[i]);
-	return err;
+	return vtc__vhost_space_use_log(&b->space, on, ret_why);
 }
 
 /* Each queue pair may come with the same features again, also while others run. */
@@ -177,16 +174,13 @@ static int rem_mem_reg(struct vtc__vhost_backend *b, message *m, const char **re
 
 static int set_log_base(struct vtc__vhost_backend *b, message *m, const char **ret_why)
 {
-	struct vtc__vhost_mapping old = { 0 };
 	int err;
 
 	if (!(b->protocol & PF(LOG_SHMFD)))
 		return fail(-EPROTO, "the log comes without a descriptor", ret_why);
-	err = vtc__vhost_space_set_log(&b->space, m->fds[0], &m->payload.log, &old,
-				       ret_why);
+	err = vtc__vhost_space_set_log(&b->space, m->fds[0], &m->payload.log, ret_why);
 	if (!err)
 		err = use_log(b, ret_why);
-	vtc__vhost_unmap(&old);
 	return err ? err : reply_u64(b, m, 0);
 }
 

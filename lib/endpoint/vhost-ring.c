@@ -266,9 +266,7 @@ static int start(struct vtc__vhost_ring *r, struct vtc_ctx *ctx,
 		return fail(-ENOMEM, "memory is out", ret_why);
 	err = make_vring(r, ctx, s, again, ret_why);
 	free(again);
-	if (err)
-		r->record.region = NULL;
-	else if (r->call >= 0)
+	if (!err && r->call >= 0)
 		(void)vtc__doorbell_ring(r->call);
 	return err;
 }
@@ -319,7 +317,6 @@ void vtc__vhost_ring_stop(struct vtc__vhost_ring *r)
 	halt(r);
 	if (idle && !r->record.again)
 		vtc__vhost_record_close(&r->record);
-	r->record.region = NULL;
 	(void)vtc__vhost_ring_set_kick(r, -1);
 	close_fd(&r->call);
 	r->started = r->has_addr = false;
@@ -345,13 +342,6 @@ void vtc__vhost_ring_clear(struct vtc__vhost_ring *r)
 	close_fd(&r->call);
 	close_fd(&r->err);
 	vtc__vhost_ring_init(r, r->port, r->index, r->heard);
-}
-
-void vtc__vhost_ring_follow(struct vtc__vhost_ring *r)
-{
-	/* Nothing is pending: this looks at the memory map, and that is all. */
-	if (r->vring)
-		(void)vtc_vring_flush(r->vring);
 }
 
 void vtc__vhost_ring_fail(struct vtc__vhost_ring *r, const char *why)

@@ -79,9 +79,6 @@ int vtc__vhost_ring_set_err(struct vtc__vhost_ring *r, int fd);
 int vtc__vhost_ring_watch(struct vtc__vhost_ring *r);
 void vtc__vhost_ring_forget(struct vtc__vhost_ring *r);
 
-/* Let the vring see what has changed of the memory. */
-void vtc__vhost_ring_follow(struct vtc__vhost_ring *r);
-
 /*
  * For the relay, on a ring that runs. Negative: the ring cannot go on, and is to be taken
  * out of use; -ENOSPC: because of a chain that is too long.

@@ -73,7 +73,7 @@ check "every byte that came out of the tap is right" far_ends_well
 check "the switch ends well" end_switch
 for port in one two vtap1; do
 	echo "# $port: $(said $port rx_packets) packets in, $(said $port tx_packets) out," \
-		"$(said $port copies) copies, no room for $(said $port tx_room)"
+		"$(said $port copies) copies, no room for $(said $port tx_room), nobody for $(said $port tx_down)"
 	check "$port: packets went" test "$(said $port tx_packets)" -gt 200
 done
 check "one copy of each packet to a guest" test "$(said two copies)" = "$(said two tx_packets)"

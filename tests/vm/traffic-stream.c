@@ -29,8 +29,9 @@ struct request {
 
 struct connection {
 	int fd;
-	const char *
-		until; /* the file that ends our endless stream; NULL: the far side's end */
+	const char
+		*until;	  /* what file ends an endless stream; NULL: the far side's end */
+	useconds_t pause; /* after each read: what comes waits for us in the kernel */
 	struct traffic out, in;
 };
 
@@ -88,8 +89,10 @@ static int step(struct connection *c)
 		p.events |= POLLOUT;
 	if (poll(&p, 1, 200) < 0)
 		return traffic_complain("poll");
-	if (p.revents & (POLLIN | POLLHUP | POLLERR) && !c->in.closed)
+	if (p.revents & (POLLIN | POLLHUP | POLLERR) && !c->in.closed) {
 		moved = receive_some(c);
+		usleep(c->pause);
+	}
 	if (moved >= 0 && p.revents & POLLOUT && !c->out.closed)
 		moved |= send_some(c);
 	end_output(c);
@@ -243,8 +246,18 @@ static int call(const struct sockaddr_in *to, uint64_t seed, uint64_t bytes)
 	return fd;
 }
 
+/* So that much of what arrived can wait for a slow reader. */
+static int make_room(int fd)
+{
+	int bytes = 8 << 20;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		return traffic_complain("buffer");
+	return 0;
+}
+
 /* bytes each way, or until the server ends it. */
-int traffic_stream(const struct sockaddr_in *to, uint64_t bytes)
+int traffic_stream(const struct sockaddr_in *to, uint64_t bytes, unsigned int pause_ms)
 {
 	static struct connection c;
 	int64_t start = traffic_now_ms();
@@ -252,8 +265,9 @@ int traffic_stream(const struct sockaddr_in *to, uint64_t bytes)
 	c.out.seed = (uint64_t)start << 20 ^ (uint64_t)getpid();
 	c.in.seed = ~c.out.seed;
 	c.out.end = c.in.end = bytes ? bytes : NO_END;
+	c.pause = pause_ms * 1000;
 	c.fd = call(to, c.out.seed, c.out.end);
-	if (c.fd < 0 || exchange(&c))
+	if (c.fd < 0 || (pause_ms && make_room(c.fd)) || exchange(&c))
 		return 1;
 	printf("%llu bytes there, %llu bytes back, %lld ms\n",
 	       (unsigned long long)c.out.at, (unsigned long long)c.in.at,

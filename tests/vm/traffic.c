@@ -66,10 +66,26 @@ static int usage(void)
 	fputs("usage: traffic serve PORT UNTIL-FILE\n"
 	      "       traffic ping ADDRESS COUNT\n"
 	      "       traffic udp ADDRESS PORT\n"
-	      "       traffic tcp ADDRESS PORT BYTES         (0: until the server ends it)\n"
-	      "       traffic pages ADDRESS PORT BYTES ABOVE (physical address)\n",
+	      "       traffic tcp ADDRESS PORT BYTES [PAUSE]\n"
+	      "       traffic pages ADDRESS PORT BYTES ABOVE\n"
+	      "BYTES 0: until the server ends it. PAUSE: after each read, in ms.\n"
+	      "ABOVE: the physical address above which the pages sent are to be.\n",
 	      stderr);
 	return 2;
+}
+
+static int call(const char *verb, const struct sockaddr_in *to, int argc, char **argv)
+{
+	uint64_t bytes = argc > 4 ? strtoull(argv[4], NULL, 0) : 0;
+	uint64_t more = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
+
+	if (argc == 4 && strcmp(verb, "udp") == 0)
+		return traffic_datagrams(to) != 0;
+	if ((argc == 5 || argc == 6) && strcmp(verb, "tcp") == 0)
+		return traffic_stream(to, bytes, (unsigned int)more);
+	if (argc == 6 && strcmp(verb, "pages") == 0)
+		return traffic_pages(to, bytes, more);
+	return usage();
 }
 
 int main(int argc, char **argv)
@@ -85,12 +101,5 @@ int main(int argc, char **argv)
 	if (strcmp(verb, "ping") == 0)
 		return traffic_ping(&to, (unsigned int)atoi(argv[3]));
 	to.sin_port = htons((uint16_t)atoi(argv[3]));
-	if (strcmp(verb, "udp") == 0)
-		return traffic_datagrams(&to) != 0;
-	if (argc == 5 && strcmp(verb, "tcp") == 0)
-		return traffic_stream(&to, strtoull(argv[4], NULL, 0));
-	if (argc == 6 && strcmp(verb, "pages") == 0)
-		return traffic_pages(&to, strtoull(argv[4], NULL, 0),
-				     strtoull(argv[5], NULL, 0));
-	return usage();
+	return call(verb, &to, argc, argv);
 }

@@ -33,7 +33,7 @@ int64_t traffic_now_ms(void);
 
 /* The verbs of the command line: exit statuses. */
 int traffic_serve(uint16_t port, const char *until);
-int traffic_stream(const struct sockaddr_in *to, uint64_t bytes);
+int traffic_stream(const struct sockaddr_in *to, uint64_t bytes, unsigned int pause_ms);
 int traffic_pages(const struct sockaddr_in *to, uint64_t bytes, uint64_t address);
 int traffic_datagrams(const struct sockaddr_in *to);
 int traffic_ping(const struct sockaddr_in *to, unsigned int count);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where a packet goes: to the port that its address is at, or to all others. Its bytes
- * are copied once, from the sender's memory to the receiver's. A port that takes none
- * loses what is for it: a machine that does not read holds up nobody else.
+ * are copied once, from the sender's memory to the receiver's.
+ *
+ * A receiver without room makes a sender wait, for a moment, and what the sender has for
+ * others waits behind. So that a machine that does not read holds up nobody, it pays for
+ * that with what it took before; when that is spent it loses its packets. Groups, and
+ * what comes from the tap, never wait.
  */
 #include "switch.h"
 
@@ -11,7 +15,13 @@
 
 #define BURST 64u
 
-enum { TO_NOBODY = -2, TO_ALL = -1 }; /* or the number of a port */
+/* Patience: for so many bytes that a port took, so long; and so many times at most. */
+#define CREDIT_BYTES 8192u
+#define CREDIT_NS    1000000u
+#define CREDIT_TIMES 8u
+
+/* Or the number of a port. */
+enum { FOREIGN = -3, TO_NOBODY = -2, TO_ALL = -1 };
 
 uint32_t switch_now(void)
 {
@@ -78,10 +88,8 @@ static int target_of(struct switch_port *from, const struct vtc_packet *packet,
 
 	if (!read_addresses(packet, bytes))
 		return TO_NOBODY;
-	if (!is_own(from, bytes + 6, now)) {
-		from->foreign++;
-		return TO_NOBODY;
-	}
+	if (!is_own(from, bytes + 6, now))
+		return FOREIGN;
 	to = switch_address(bytes);
 	if (is_link_local(to))
 		return TO_NOBODY;
@@ -93,53 +101,115 @@ static int target_of(struct switch_port *from, const struct vtc_packet *packet,
 	return port == (int)from->number ? TO_NOBODY : port;
 }
 
-static void send_to(struct switch_port *to, unsigned int queue,
-		    const struct vtc_packet *packets, unsigned int count)
-{
-	int sent = vtc_port_send(to->port, queue, packets, count);
+/* ---- Sending ---- */
 
-	to->no_room += count - (unsigned int)(sent > 0 ? sent : 0);
+static void earn(struct switch_port *to, const struct vtc_packet *packets,
+		 unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		to->credit += packets[i].len;
+	if (to->credit > CREDIT_TIMES * CREDIT_BYTES)
+		to->credit = CREDIT_TIMES * CREDIT_BYTES;
 }
 
-static void send_on(struct switch_port *from, int target, unsigned int queue,
-		    const struct vtc_packet *packets, unsigned int count)
+static bool is_patient_with(struct switch_port *to)
+{
+	struct timespec t;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	if (now < to->patient_until)
+		return true;
+	if (to->credit < CREDIT_BYTES)
+		return false;
+	to->credit -= CREDIT_BYTES;
+	to->patient_until = now + CREDIT_NS;
+	return true;
+}
+
+static bool is_up(const struct switch_port *p)
+{
+	struct vtc_port_info info = { .sz = sizeof(info) };
+
+	return vtc_port_get_info(p->port, &info) == 0 && info.ready > 0;
+}
+
+/* How many are done with: sent, or lost. */
+static unsigned int send_to(struct switch_port *to, unsigned int queue,
+			    const struct vtc_packet *packets, unsigned int count,
+			    bool can_wait)
+{
+	int r = vtc_port_send(to->port, queue, packets, count);
+	unsigned int sent = r > 0 ? (unsigned int)r : 0;
+
+	earn(to, packets, sent);
+	if (sent == count)
+		return count;
+	if (!is_up(to)) {
+		to->nobody += count - sent;
+		return count;
+	}
+	if (can_wait && is_patient_with(to))
+		return sent;
+	to->no_room += count - sent;
+	return count;
+}
+
+static void send_to_all(struct switch_port *from, unsigned int queue,
+			const struct vtc_packet *packets, unsigned int count)
 {
 	struct ethernet_switch *s = from->in;
 
-	if (target >= 0) {
-		send_to(&s->ports[target], queue, packets, count);
-		return;
-	}
-	for (unsigned int i = 0; target == TO_ALL && i < s->count; i++)
+	for (unsigned int i = 0; i < s->count; i++)
 		if (&s->ports[i] != from)
-			send_to(&s->ports[i], queue, packets, count);
+			send_to(&s->ports[i], queue, packets, count, false);
+}
+
+/* How many are done with. */
+static unsigned int send_on(struct switch_port *from, int target, unsigned int queue,
+			    const struct vtc_packet *packets, unsigned int count)
+{
+	if (target >= 0)
+		return send_to(&from->in->ports[target], queue, packets, count,
+			       !from->is_uplink);
+	if (target == TO_ALL)
+		send_to_all(from, queue, packets, count);
+	else if (target == FOREIGN)
+		from->foreign += count;
+	return count;
 }
 
 /* Packets that go the same way go together. */
-static void forward_burst(struct switch_port *from, unsigned int queue,
-			  const struct vtc_packet *packets, unsigned int count)
+static unsigned int forward_burst(struct switch_port *from, unsigned int queue,
+				  const struct vtc_packet *packets, unsigned int count)
 {
 	uint32_t now = switch_now();
-	unsigned int first = 0;
+	unsigned int done = 0, end;
 	int targets[BURST];
 
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < count; i++)
 		targets[i] = target_of(from, &packets[i], now);
-		if (targets[i] == targets[first])
-			continue;
-		send_on(from, targets[first], queue, packets + first, i - first);
-		first = i;
+	while (done < count) {
+		for (end = done + 1; end < count && targets[end] == targets[done];)
+			end++;
+		done += send_on(from, targets[done], queue, packets + done, end - done);
+		if (done < end)
+			break;
 	}
-	send_on(from, targets[first], queue, packets + first, count - first);
+	return done;
 }
 
 unsigned int switch_forward(void *data, unsigned int queue,
 			    const struct vtc_packet *packets, unsigned int count)
 {
 	struct switch_port *from = data;
+	unsigned int done = 0, part, n;
 
-	for (unsigned int done = 0; done < count; done += BURST)
-		forward_burst(from, queue, packets + done,
-			      count - done < BURST ? count - done : BURST);
-	return count;
+	do {
+		part = count - done < BURST ? count - done : BURST;
+		n = forward_burst(from, queue, packets + done, part);
+		done += n;
+	} while (n == part && done < count);
+	return done;
 }

@@ -129,7 +129,7 @@ static void add_drops(struct json_object *to, const struct switch_port *p,
 	json_add_number(dropped, "tx_room", 1, sum->tx_dropped_room + p->no_room);
 	json_add_number(dropped, "tx_size", 1, sum->tx_dropped_size);
 	json_add_number(dropped, "tx_error", 1, sum->tx_dropped_error);
-	json_add_number(dropped, "tx_down", 1, sum->tx_dropped_down);
+	json_add_number(dropped, "tx_down", 1, sum->tx_dropped_down + p->nobody);
 	json_add(to, "dropped", dropped);
 }
 

@@ -30,9 +30,12 @@ struct switch_port {
 	bool is_uplink;
 	bool is_bound; /* it may use the next and no other */
 	struct vtc_mac mac;
-	uint64_t connections; /* that were noticed */
-	uint64_t foreign;     /* packets from an address that is not its own */
-	uint64_t no_room;     /* packets that it did not take */
+	uint64_t connections;	/* that were noticed */
+	uint64_t foreign;	/* packets from an address that is not its own */
+	uint64_t no_room;	/* packets that it did not take */
+	uint64_t nobody;	/* packets that came while it was not up */
+	uint64_t credit;	/* bytes that it took, and did not spend on patience */
+	uint64_t patient_until; /* ns */
 	struct switch_sample last;
 	char said[256];	  /* the last error that was said */
 	uint32_t said_at; /* second */
@@ -65,7 +68,10 @@ uint32_t switch_now(void); /* in seconds */
 /* The number that an address is. */
 uint64_t switch_address(const uint8_t *bytes);
 
-/* What a port received; data is its struct switch_port. */
+/*
+ * What a port received; data is its struct switch_port. Returns how many are done with;
+ * the rest waits for room.
+ */
 unsigned int switch_forward(void *data, unsigned int queue,
 			    const struct vtc_packet *packets, unsigned int count);
 

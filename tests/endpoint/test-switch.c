@@ -35,6 +35,7 @@
 struct machine {
 	struct vtc_port *port;
 	struct vtc_port *inbox;
+	bool is_deaf; /* takes nothing */
 	unsigned int count;
 	unsigned int numbers[64];
 };
@@ -152,6 +153,8 @@ static unsigned int receive(void *data, unsigned int queue,
 			    const struct vtc_packet *packets, unsigned int count)
 {
 	(void)queue;
+	if (((struct machine *)data)->is_deaf)
+		return 0;
 	for (unsigned int i = 0; i < count; i++) {
 		uint8_t bytes[2048];
 		size_t len = 0;
@@ -282,9 +285,13 @@ static void assert_received(unsigned int i, unsigned int count, ...)
 
 static void set_up(void)
 {
+	struct vtc_relay_opts opts = VTC_RELAY_OPTS_INIT;
+
+	/* What a deaf machine does not take stays in its ring. */
+	opts.stall_ms = 600000;
 	name_paths();
 	ck_assert_errno(vtc_ctx_new(NULL, &ctx), 0);
-	ck_assert_errno(vtc_relay_new(ctx, NULL, &relay), 0);
+	ck_assert_errno(vtc_relay_new(ctx, &opts, &relay), 0);
 	memset(machines, 0, sizeof(machines));
 	child = 0;
 }
@@ -411,6 +418,27 @@ START_TEST(silent_address)
 	ck_assert_uint_gt(said(paths[1], "rx_foreign"), 0);
 	ck_assert_uint_eq(said(paths[1], "addresses"), 1);
 	ck_assert_uint_eq(said(paths[0], "addresses"), 0);
+}
+END_TEST
+
+/* It holds up nobody: what is sent after what it does not take arrives. */
+START_TEST(deaf_machine)
+{
+	start_switch(MACHINES, NULL);
+	start_machines();
+	send_from(1, BROADCAST, 1, 1);
+	wait_for(&machines[0], 1);
+	wait_for(&machines[2], 1);
+	machines[1].is_deaf = true;
+	for (unsigned int i = 0; i < 1000; i++)
+		send_from(0, 1, 0, i);
+	send_from(0, BROADCAST, 0, 2);
+	wait_for(&machines[2], 2);
+	assert_received(2, 2, 1, 2);
+	ck_assert_int_eq(stop_switch(SIGTERM), 0);
+	ck_assert_uint_gt(said(paths[1], "tx_room"), 0);
+	ck_assert_uint_eq(said(paths[1], "tx_down"), 0);
+	ck_assert_uint_eq(said(paths[1], "tx_packets") + said(paths[1], "tx_room"), 1001);
 }
 END_TEST
 
@@ -682,6 +710,7 @@ int main(void)
 	tcase_add_test(tcase, address_of_another);
 	tcase_add_test(tcase, held_to_an_address);
 	tcase_add_test(tcase, silent_address);
+	tcase_add_test(tcase, deaf_machine);
 	tcase_add_test(tcase, many_addresses);
 	tcase_add_test(tcase, capture);
 	tcase_add_test(tcase, ends_by_itself);

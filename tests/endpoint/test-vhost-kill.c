@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,8 @@ static pid_t start(void (*be)(void))
 	ck_assert_int_ge(pid, 0);
 	if (pid)
 		return pid;
+	/* If this one ends before its time, so does that one. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	be();
 	_exit(1);
 }
@@ -73,17 +76,18 @@ static void end_it(pid_t pid)
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 }
 
-/* A backend that connects, and sends all back. */
+/* A backend that connects, and sends all back, however slow the frontend is. */
 static void be_backend(void)
 {
 	struct vtc_vhost_user_opts o = VTC_VHOST_USER_OPTS_INIT;
+	struct vtc_relay_opts r = { .sz = sizeof(r), .stall_ms = 60000 };
 	struct vtc_relay *relay;
 	struct vtc_port *port;
 	struct vtc_ctx *ctx;
 
 	o.path = path;
 	o.flags = VTC_VHOST_USER_F_CONNECT;
-	if (vtc_ctx_new(NULL, &ctx) || vtc_relay_new(ctx, NULL, &relay) ||
+	if (vtc_ctx_new(NULL, &ctx) || vtc_relay_new(ctx, &r, &relay) ||
 	    vtc_port_open_vhost_user(ctx, &o, &port) || vtc_relay_join(relay, port, port))
 		return;
 	for (;;) {

@@ -300,7 +300,7 @@ START_TEST(several_chains)
 }
 END_TEST
 
-/* No header, half of one, nothing behind it; longer than any packet, and than its bytes. */
+/* No header, half of one, nothing behind it; more than any packet, and than is there. */
 START_TEST(odd_lengths)
 {
 	const size_t most = VTC__PACKET_MAX - VTC__HDR_LEN;

@@ -20,6 +20,7 @@
 #define BUSY_SHARE  0.9
 #define FEW	    1000 /* packets in a window */
 #define HERTZ_NS    20000000
+#define DRAIN_NS    3000000
 
 #define HUGE_MEMORY  "--in-memory --single-file-segments -m 128"
 #define SMALL_MEMORY "--no-huge --no-shconf -m 128"
@@ -185,9 +186,29 @@ static void prepare(const struct program *p, const char *mode, uint32_t bytes)
 	program_order(p, line);
 }
 
+static bool is_loop(enum mode mode)
+{
+	return mode == LOOP || mode == VM2VM;
+}
+
+/* Packets of the last loop are still in the rings, and may be of another size. */
+static void drain(const struct pair *pair)
+{
+	struct timespec a_moment = { 0, DRAIN_NS };
+
+	program_order(&pair->driver, "set fwd rxonly");
+	program_order(&pair->backend, "start");
+	program_order(&pair->driver, "start");
+	nanosleep(&a_moment, NULL);
+	program_order(&pair->driver, "stop");
+	program_order(&pair->backend, "stop");
+}
+
 void pair_prepare(const struct pair *pair, enum mode mode, uint32_t bytes)
 {
 	prepare(&pair->backend, backend_modes[mode], bytes);
+	if (is_loop(mode))
+		drain(pair);
 	prepare(&pair->driver, driver_modes[mode], bytes);
 }
 
@@ -252,7 +273,7 @@ static double total(const char *output, const char *key)
  */
 bool pair_run(const struct pair *pair, enum mode mode, struct figure *ret)
 {
-	bool loop = mode == LOOP || mode == VM2VM;
+	bool loop = is_loop(mode);
 	const struct program *last = mode == ENQUEUE ? &pair->backend : &pair->driver;
 	const struct program *first = mode == ENQUEUE ? &pair->driver : &pair->backend;
 	struct ran first_from = ran_of(first), last_from = ran_of(last);

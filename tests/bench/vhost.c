@@ -118,8 +118,8 @@ static bool turn_once(const struct pair *pair, const struct cell *cell,
 static void turn(const struct pair *pair, const struct cell *cell,
 		 struct results *results)
 {
-	pair_prepare(pair, cell->mode, cell->bytes);
 	for (int i = 0; i < TRIES && bench_now_ns() < until_ns; i++) {
+		pair_prepare(pair, cell->mode, cell->bytes);
 		taken++;
 		if (turn_once(pair, cell, results))
 			return;

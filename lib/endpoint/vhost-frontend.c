@@ -219,7 +219,7 @@ static void lost_patience(struct vtc__timer *timer)
 	vtc__vhost_link_drop(f->link, NO_REPLY);
 }
 
-/* New rings, with nothing in them: a backend that runs some of them would throw it away. */
+/* New rings, with nothing in them: what is in one that is not yet on may be lost. */
 static int make_rings(struct frontend *f)
 {
 	const uint64_t features[2] = { f->handshake.features };
@@ -248,15 +248,21 @@ static struct vtc_vring *take_ring(struct frontend *f, unsigned int ring)
 	return vring;
 }
 
+/* The new backend cannot be asked for what only the old one took. */
+static void forget_unfit(struct frontend *f)
+{
+	if (!(f->carried & ~f->handshake.features))
+		return;
+	for (unsigned int i = 0; i < f->port.queue_pairs; i++)
+		vtc__count(&f->port, i, VTC__TX_DROPPED_DOWN,
+			   vtc__vhost_tx_forget(&f->pairs[i].tx));
+}
+
 static void run_pair(struct frontend *f, unsigned int queue)
 {
 	uint64_t features = f->handshake.features;
 	struct pair *p = &f->pairs[queue];
 
-	/* The new backend cannot be asked for what only the old one took. */
-	if (f->carried & ~features)
-		vtc__count(&f->port, queue, VTC__TX_DROPPED_DOWN,
-			   vtc__vhost_tx_forget(&p->tx));
 	(void)vtc__vhost_rx_start(&p->rx, take_ring(f, 2 * queue),
 				  features & BIT(VTC_NET_F_MRG_RXBUF));
 	(void)vtc__vhost_tx_start(&p->tx, take_ring(f, 2 * queue + 1));
@@ -272,6 +278,7 @@ static void run(struct frontend *f)
 	f->why[0] = '\0';
 	port->ready = f->handshake.pairs;
 	port->accepts[0] = f->handshake.features;
+	forget_unfit(f);
 	for (unsigned int i = 0; i < port->ready; i++)
 		run_pair(f, i);
 	f->carried = port->accepts[0] & (BIT(VTC_NET_F_CSUM) | TRANSMIT_LARGE);

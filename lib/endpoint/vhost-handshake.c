@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The handshake. The configuration goes out in portions, each of which ends with a
- * question, so that a backend that reads slowly never has more unread than a socket holds.
+ * question, so that a backend that reads slowly never has more unread than a socket
+ * holds.
  */
 #include "vhost-handshake.h"
 

@@ -314,7 +314,7 @@ START_TEST(a_frontend_is_replaced)
 		station_go(&front);
 		while (station_info(&back).connected)
 			(void)station_turn(&back);
-		/* What the old one had not given out, or not had taken, is gone with it. */
+		/* What was in the old one's hands is gone with it. */
 		back.sent[0] = front.got[0];
 		front.sent[0] = back.got[0];
 		front_opts.features_off[0] = features_off(LAYOUTS - 1 - round * 5);

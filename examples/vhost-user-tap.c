@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cc vhost-user-tap.c $(pkg-config --cflags --libs vtc)
- *
  * A network device for a virtual machine: the packets of its virtio-net driver go to a
  * tap interface of this machine, and back. Ends with SIGINT or SIGTERM.
  */

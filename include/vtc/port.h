@@ -62,11 +62,8 @@ extern "C" {
 #define VTC_NET_F_STATUS	 16 /**< The device tells its link's state. */
 #define VTC_NET_F_CTRL_VQ	 17 /**< There is a control queue. */
 #define VTC_NET_F_CTRL_RX	 18 /**< Receive modes by control queue. */
-#define VTC_NET_F_CTRL_VLAN	 19 /**< VLAN filter by control queue. */
 #define VTC_NET_F_GUEST_ANNOUNCE 21 /**< The driver announces itself when asked. */
 #define VTC_NET_F_MQ		 22 /**< More than one queue pair. */
-#define VTC_NET_F_CTRL_MAC	 23 /**< MAC address by control queue. */
-#define VTC_NET_F_GUEST_OFFLOADS 2  /**< Offloads change by control queue. */
 /** @} */
 
 /** Most queue pairs of a port. */

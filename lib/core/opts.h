@@ -13,8 +13,8 @@
 int vtc__opts_load(void *dst, size_t size, size_t first, const void *opts);
 
 /*
- * The reverse, for a struct that the caller gets: as much of ours as it has room for, zero
- * in what it has more. Its size stays in it; the caller of this has checked it.
+ * The reverse, for a struct that the caller gets: as much of ours as it has room for,
+ * zero in what it has more. Its size stays in it; the caller of this has checked it.
  */
 void vtc__opts_give(void *given, const void *src, size_t size);
 

@@ -26,7 +26,7 @@ struct vtc__feed {
 unsigned int vtc__feed_chains(struct vtc_port *port, unsigned int queue,
 			      const struct vtc_chain *chains, unsigned int count);
 
-/* Give what was collected to the port; how many are done with. The others are forgotten. */
+/* Give what was collected to the port; how many are done with. The rest is forgotten. */
 unsigned int vtc__feed_flush(struct vtc__feed *feed);
 
 /*
@@ -39,8 +39,8 @@ int vtc__feed_add(struct vtc__feed *feed, struct vtc__mover *m,
 		  unsigned int count);
 
 /*
- * Convert a packet, and give to the port what comes out. *sent of it are done with already
- * and skipped; the number follows. True: all of it is done with.
+ * Convert a packet, and give to the port what comes out. *sent of it are done with
+ * already and skipped; the number follows. True: all of it is done with.
  */
 bool vtc__feed_convert(struct vtc__feed *feed, struct vtc__mover *m,
 		       const struct vtc_nethdr *header,

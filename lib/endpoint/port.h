@@ -10,8 +10,8 @@
  * A relay picks its way by what both ports have. Everything ends within one call of the
  * relay: no packet and no chain is in anybody's hands between two of them.
  *
- * The relay counts what goes by take() and reserve(), and drops for want of room or size; a
- * port counts what it produces and consumes itself, its notifications and system calls.
+ * The relay counts what goes by take() and reserve(), and drops for want of room or size;
+ * a port counts what it produces and consumes itself, its notifications and system calls.
  *
  * Packets are chains whose readable segments begin with a virtio-net header of 12 bytes,
  * as they lie in the ring; a chain to write to begins with room for one.
@@ -113,8 +113,8 @@ struct vtc__port_ops {
 
 	/*
 	 * Memory of the far side to write to. reserve() takes chains whose writable
-	 * segments are free; commit() sends the first used of them off, with done[] saying
-	 * how much was written, in order; the others are given back. It also notifies.
+	 * segments are free; commit() sends the first used of them off, with done[]
+	 * saying how much was written, in order; the others are given back. It also notifies.
 	 */
 	int (*reserve)(struct vtc_port *port, unsigned int queue,
 		       struct vtc__burst *burst, unsigned int max);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A port without memory, as a tap is one: it reads packets into other ports' memory from a
- * list, and keeps copies of those that it is given.
+ * A port without memory, as a tap is one: it reads packets into other ports' memory from
+ * a list, and keeps copies of those that it is given.
  */
 #ifndef VTCT_QUEUEPORT_H
 #define VTCT_QUEUEPORT_H

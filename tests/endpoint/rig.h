@@ -19,7 +19,7 @@ struct rig {
 struct rig *rig_new(const struct vtc_relay_opts *opts);
 void rig_free(struct rig *rig);
 
-/* Let the relay do all there is to do; how many packets it moved. Fails if it never ends. */
+/* Let the relay do all there is to do; how many packets it moved. Fails without end. */
 unsigned int rig_run(struct rig *rig);
 
 /* Is the relay's descriptor readable? Waits a bounded time if told to. */

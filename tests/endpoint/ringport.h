@@ -42,7 +42,7 @@ void ringport_set_features(struct ringport *rp, uint64_t features);
 
 /*
  * Send a packet, with its 12 bytes of header, in so many descriptors (the first with the
- * header alone if more than 1). False: the ring is full. Others see it at ringport_kick().
+ * header alone if more than 1). False: the ring is full. ringport_kick() shows it.
  */
 bool ringport_send(struct ringport *rp, unsigned int queue, const uint8_t *header,
 		   const uint8_t *packet, size_t len, unsigned int pieces);

@@ -110,21 +110,22 @@ static int put_closely(struct vtc__room *room, struct vtc__mover *m, struct sour
 	return 0;
 }
 
-VTC__ALWAYS void fetch_from(const struct source *s, unsigned int i)
+VTC__ALWAYS void fetch_from(const struct source *s, bool silent, unsigned int i)
 {
 	const uint8_t *at;
 
 	if (i >= s->taken)
 		return;
 	at = s->burst->chains[i].segments->base;
-	__builtin_prefetch(at);
+	if (!silent)
+		__builtin_prefetch(at);
 	__builtin_prefetch(at + VTC__HDR_LEN);
 }
 
 static unsigned int from_memory_to_memory(struct vtc__mover *m, struct vtc__flow *f,
 					  unsigned int max, uint32_t bytes)
 {
-	const bool takes_csum = f->to->takes_csum;
+	const bool silent = f->from->silent, takes_csum = f->to->takes_csum;
 	struct vtc__plain plain;
 	struct vtc__room room;
 	struct source s;
@@ -136,15 +137,15 @@ static unsigned int from_memory_to_memory(struct vtc__mover *m, struct vtc__flow
 	}
 	vtc__room_take(&room, f->to, f->to_queue, &m->to, want_room(&s, f->greedy));
 	for (unsigned int i = 0; i < VTC__AHEAD; i++) {
-		fetch_from(&s, i);
+		fetch_from(&s, silent, i);
 		vtc__room_fetch(&room, i);
 	}
 	while (s.used < s.taken && s.bytes < bytes) {
 		const struct vtc_chain *chain = &s.burst->chains[s.used];
 
-		fetch_from(&s, s.used + VTC__AHEAD);
+		fetch_from(&s, silent, s.used + VTC__AHEAD);
 		vtc__room_fetch(&room, room.used + VTC__AHEAD);
-		if (vtc__unlikely(!vtc__plain_get(chain, takes_csum, &plain)) ||
+		if (vtc__unlikely(!vtc__plain_get(chain, silent, takes_csum, &plain)) ||
 		    vtc__unlikely(!vtc__room_put_plain(&room, &plain))) {
 			err = put_closely(&room, m, &s, chain);
 			if (err)
@@ -218,6 +219,7 @@ static int offer(struct source *s, struct vtc__mover *m, struct vtc__feed *feed,
 
 static bool feed_checked(struct source *s, struct vtc__mover *m, uint32_t bytes)
 {
+	const bool silent = s->flow->from->silent;
 	struct vtc__feed feed = { .port = s->flow->to,
 				  .queue = s->flow->to_queue,
 				  .burst = &m->out,
@@ -226,13 +228,14 @@ static bool feed_checked(struct source *s, struct vtc__mover *m, uint32_t bytes)
 	uint64_t offered = 0;
 
 	for (unsigned int i = 0; i < VTC__AHEAD; i++)
-		fetch_from(s, s->used + i);
+		fetch_from(s, silent, s->used + i);
 	while (s->used + feed.count < s->taken && offered < bytes) {
 		const struct vtc_chain *chain = &s->burst->chains[s->used + feed.count];
 
-		fetch_from(s, s->used + feed.count + VTC__AHEAD);
+		fetch_from(s, silent, s->used + feed.count + VTC__AHEAD);
 		offered += chain->readable_bytes;
-		if (vtc__likely(vtc__plain_get(chain, feed.port->takes_csum, &plain)) &&
+		if (vtc__likely(vtc__plain_get(chain, silent, feed.port->takes_csum,
+					       &plain)) &&
 		    vtc__likely(vtc__feed_add_plain(&feed, &plain)))
 			continue;
 		if (offer(s, m, &feed, chain))

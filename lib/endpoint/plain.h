@@ -86,15 +86,18 @@ VTC__ALWAYS const uint8_t *vtc__plain_at(const struct vtc_chain *chain)
 	return NULL;
 }
 
-/* Is it one, for this receiver? */
-VTC__ALWAYS bool vtc__plain_get(const struct vtc_chain *chain, bool takes_csum,
-				struct vtc__plain *p)
+/* Is it one, from this sender and for this receiver? */
+VTC__ALWAYS bool vtc__plain_get(const struct vtc_chain *chain, bool silent,
+				bool takes_csum, struct vtc__plain *p)
 {
 	p->packet = vtc__plain_at(chain);
 	p->len = chain->readable_bytes - VTC__HDR_LEN;
 	if (vtc__unlikely(!p->packet) ||
 	    vtc__unlikely(p->len - VTC__PLAIN_MIN > VTC__PLAIN_MAX - VTC__PLAIN_MIN))
 		return false;
+	p->header = (struct vtc__raw_header){ 0, VTC__RAW_ONE };
+	if (silent)
+		return true;
 	p->header = vtc__raw_read(chain->segments->base);
 	return vtc__raw_pass(&p->header, p->len, takes_csum);
 }

@@ -156,6 +156,7 @@ struct vtc_port {
 	uint32_t far_role; /* enum vtc_vring_role */
 	bool accepts_all;  /* whatever the header asks for: never look at it */
 	bool mergeable;	   /* reserve(): one packet may take many chains */
+	bool silent;	   /* headers from the far side mean nothing: do not look */
 
 	struct vtc__counters *counters; /* queue_pairs */
 

@@ -88,6 +88,7 @@ static void set_ready(struct vtc__vhost_backend *b)
 	p->ready = ready;
 	p->accepts[0] = features;
 	p->mergeable = features & BIT(VTC_NET_F_MRG_RXBUF);
+	p->silent = !(features & BIT(VTC_NET_F_CSUM));
 	vtc__port_changed(p);
 }
 

@@ -51,9 +51,10 @@
 #define ROUND_TRIP_NOTE                                                                \
 	"A frontend of the library sends 64 B, polls, gets them back; one at a time. " \
 	"The backend sends back; sleep: it waits in poll(), the peer polls."
-#define LOAD_NOTE                                                                      \
-	"Doorbells that the backend rang or heard for each packet that came or went, " \
-	"loop of 64 B"
+#define LOAD_NOTE                                                                     \
+	"Doorbells that were rung or heard for each packet that came or went: a "     \
+	"frontend with 256 packets of 64 B on their way, both sides sleep when none " \
+	"comes"
 #define IDLE_NOTE "Two ports of two queue pairs, connected, nothing to do for a second"
 #define MEMORY_NOTE                                                                     \
 	"Process with two connected ports of two queue pairs: all pages in memory but " \

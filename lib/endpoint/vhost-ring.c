@@ -243,6 +243,8 @@ static int make_vring(struct vtc__vhost_ring *r, struct vtc_ctx *ctx,
 					   : "size or addresses of the ring are "
 					     "impossible",
 			    ret_why);
+	if (r->index % 2)
+		vtc__vring_set_only_read(r->vring);
 	if (o.state.in_flight)
 		err = vtc_vring_resubmit(r->vring, again, o.state.in_flight);
 	if (!err)

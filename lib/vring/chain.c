@@ -178,7 +178,7 @@ int vtc__walk_table(struct vtc__walk *w, uint64_t addr, uint32_t len)
 		if (flags < 0)
 			return flags;
 		err = vtc__walk_buffer(w, d.addr, vtc__word_len(d.word),
-				       flags & (int)VTC__WRITE);
+				       flags & (int)VTC__WRITE && !w->v->only_read);
 		i = err ? err : table_next(w, d.word, (uint32_t)i, count);
 		if (i < 0)
 			return (int)i;

@@ -270,6 +270,11 @@ void vtc__vring_set_generic(struct vtc_vring *v)
 				   : &vtc__split_device_generic;
 }
 
+void vtc__vring_set_only_read(struct vtc_vring *v)
+{
+	v->only_read = true;
+}
+
 static void init_device(struct vtc_vring *v)
 {
 	for (uint32_t i = 0; i < v->flights; i++) {

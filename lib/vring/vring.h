@@ -144,6 +144,7 @@ struct vtc_vring {
 	bool pinned;
 	bool pin_old; /* the pin is older than the map, because chains in flight are */
 	bool packed;
+	bool only_read; /* see vtc__vring_set_only_read() */
 	/*
 	 * In order. Device side: the last used element may still be taken over by the
 	 * next chain. Driver side: batch_id and batch_len are set.
@@ -191,6 +192,12 @@ extern const struct vtc__ops vtc__split_driver, vtc__packed_driver;
  */
 void vtc__vring_set_generic(struct vtc_vring *v);
 extern const struct vtc__ops vtc__split_device_generic, vtc__packed_device_generic;
+
+/*
+ * The driver only sends: the write flag of descriptors in indirect tables says nothing.
+ * DPDK's driver sets it there in packed rings. Only before the first pull.
+ */
+void vtc__vring_set_only_read(struct vtc_vring *v);
 
 /* ---- Words of shared memory ---- */
 

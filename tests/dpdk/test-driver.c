@@ -29,11 +29,7 @@ static const uint32_t sizes[] = { 60, 61, 64, 127, 128, 129, 576, 1023, 1500, 15
 static const uint32_t large[] = { 60, 1514, 2036, 2037, 2048, 4000, 8191, 9000 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/*
- * In a packed ring's indirect tables testpmd says that the device is to write the header
- * of what it sends, so there must not be any.
- */
-static struct peer *make_peer(bool is_packed, unsigned int ports)
+static struct peer *make_peer(unsigned int ports)
 {
 	struct vtc_vhost_user_opts opts = VTC_VHOST_USER_OPTS_INIT;
 	struct peer *peer = peer_new();
@@ -42,8 +38,6 @@ static struct peer *make_peer(bool is_packed, unsigned int ports)
 	opts.role = VTC_VRING_DEVICE;
 	opts.flags = VTC_VHOST_USER_F_TRUSTED;
 	opts.path = path;
-	if (is_packed)
-		opts.features_off[0] = 1ull << VTC_VRING_F_INDIRECT;
 	for (unsigned int i = 0; i < ports; i++) {
 		peer_socket(path, i);
 		peer_open(peer, &opts);
@@ -90,7 +84,7 @@ static void check_features(const struct peer *peer, bool packed, const unsigned 
 static void all_ways(bool packed)
 {
 	static const unsigned int ways[WAYS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
-	struct peer *peer = make_peer(packed, WAYS);
+	struct peer *peer = make_peer(WAYS);
 	struct testpmd *t = start(peer, packed, ways, WAYS, "");
 
 	check_features(peer, packed, ways, WAYS);
@@ -122,7 +116,7 @@ END_TEST
 static void large_frames(bool is_packed)
 {
 	static const unsigned int ways[] = { MERGEABLE, MERGEABLE | IN_ORDER };
-	struct peer *peer = make_peer(is_packed, COUNT(ways));
+	struct peer *peer = make_peer(COUNT(ways));
 	struct testpmd *t = start(peer, is_packed, ways, COUNT(ways),
 				  "--max-pkt-len=9018 --rx-offloads=0x2000 "
 				  "--tx-offloads=0x8000");
@@ -163,7 +157,7 @@ static unsigned int count_maps(void)
 START_TEST(killed)
 {
 	static const unsigned int ways[] = { 0, MERGEABLE | IN_ORDER };
-	struct peer *peer = make_peer(false, COUNT(ways));
+	struct peer *peer = make_peer(COUNT(ways));
 	int fds = vtct_count_fds();
 
 	for (unsigned int life = 0; life < 3; life++) {

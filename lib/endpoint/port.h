@@ -114,7 +114,8 @@ struct vtc__port_ops {
 	/*
 	 * Memory of the far side to write to. reserve() takes chains whose writable
 	 * segments are free; commit() sends the first used of them off, with done[]
-	 * saying how much was written, in order; the others are given back. It also notifies.
+	 * saying how much was written, in order; the others are given back. It also
+	 * notifies.
 	 */
 	int (*reserve)(struct vtc_port *port, unsigned int queue,
 		       struct vtc__burst *burst, unsigned int max);

@@ -448,8 +448,8 @@ static void note_arrival(struct vtc_relay *r, uint64_t now)
 
 /*
  * Packets that are further apart than we may look are waited for in sleep. Those that
- * come close together make pauses of another kind: going to sleep and being woken takes longer
- * than most of these.
+ * come close together make pauses of another kind: going to sleep and being woken takes
+ * longer than most of these.
  */
 static uint64_t spin_time(const struct vtc_relay *r)
 {

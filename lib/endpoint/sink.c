@@ -49,7 +49,7 @@ int vtc__sink_open(int fd, struct vtc__sink *ret_sink)
 	if (copy < 0)
 		return -errno;
 	ret_sink->fd = copy;
-	ret_sink->kind = kind;
+	ret_sink->kind = (enum vtc__sink_kind)kind;
 	return 0;
 }
 

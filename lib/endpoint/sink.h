@@ -11,9 +11,11 @@
 
 #include <vtc/mem.h>
 
+enum vtc__sink_kind { VTC__SINK_FILE, VTC__SINK_PIPE, VTC__SINK_SOCKET };
+
 struct vtc__sink {
 	int fd;
-	enum { VTC__SINK_FILE, VTC__SINK_PIPE, VTC__SINK_SOCKET } kind;
+	enum vtc__sink_kind kind;
 };
 
 /*

@@ -353,7 +353,7 @@ static int attach(struct vtc_port *port)
 	int err = vtc__vhost_link_attach(f->link, port->loop);
 
 	for (unsigned int i = 0; !err && i < count_rings(f); i++)
-		err = vtc__loop_watch(port->loop, &f->rings[i].call, EPOLLIN | EPOLLET);
+		err = vtc__loop_watch(port->loop, &f->rings[i].call, EPOLLIN);
 	if (err)
 		detach(port);
 	else if (step != VTC__VHOST_IDLE && step != VTC__VHOST_RUNNING)

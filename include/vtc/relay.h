@@ -140,6 +140,35 @@ VTC_API int vtc_relay_process(struct vtc_relay *relay, unsigned int budget);
  */
 VTC_API int vtc_relay_wake(struct vtc_relay *relay);
 
+/** How much of what a relay moves goes to a port. Zero asks for nothing. */
+struct vtc_port_rate {
+	uint32_t sz;	  /**< sizeof(struct vtc_port_rate). */
+	uint32_t weight;  /**< Share beside the relay's other ports, 1 to 1000; 0: 1. */
+	uint64_t max_bps; /**< Limit, in bits of frames in a second; 0: none. */
+};
+
+/** Initialiser for struct vtc_port_rate. */
+#define VTC_PORT_RATE_INIT                                   \
+	{                                                    \
+		(uint32_t)sizeof(struct vtc_port_rate), 0, 0 \
+	}
+
+/**
+ * @brief Share a relay between its ports: what is given to this one.
+ *
+ * Deficit round robin by bytes: while several ports have packets waiting to be given to
+ * them, each gets its share, and one whose receiver has no room delays no other. A limit
+ * holds packets back in the sender's queue; nothing is dropped for it.
+ *
+ * @param[in] port the port that the packets go to
+ * @param[in] rate weight and limit; NULL: weight 1, no limit
+ * @retval 0 set
+ * @retval -EINVAL @p port is NULL, sz is too small, or the weight is above 1000
+ * @thread{ctx}
+ * @since 0.4
+ */
+VTC_API int vtc_port_set_rate(struct vtc_port *port, const struct vtc_port_rate *rate);
+
 /** What a relay counts. */
 struct vtc_relay_stats {
 	uint32_t sz;	   /**< sizeof(struct vtc_relay_stats). */

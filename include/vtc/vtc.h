@@ -5,6 +5,7 @@
 #ifndef VTC_VTC_H
 #define VTC_VTC_H
 
+#include <vtc/agency.h>
 #include <vtc/channel.h>
 #include <vtc/ctx.h>
 #include <vtc/error.h>
@@ -14,6 +15,7 @@
 #include <vtc/nethdr.h>
 #include <vtc/nic.h>
 #include <vtc/pf.h>
+#include <vtc/pool.h>
 #include <vtc/port.h>
 #include <vtc/relay.h>
 #include <vtc/types.h>

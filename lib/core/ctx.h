@@ -19,6 +19,7 @@
 
 struct vtc__nl;
 struct vtc__stuck;
+struct vtc__umem;
 
 struct vtc_ctx {
 	atomic_uint refs;
@@ -31,6 +32,7 @@ struct vtc_ctx {
 	struct vtc_error error;
 	struct vtc__nl *rt; /* request connections, opened when first needed */
 	struct vtc__nl *genl;
+	struct vtc__umem *umems;  /* what AF_XDP ports of this context share */
 	struct vtc__stuck *stuck; /* slow writes that have not come back */
 };
 

@@ -7,11 +7,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -131,6 +134,117 @@ static int kernel_lock(void *priv, const char *dir, const char *name)
 	return fd;
 }
 
+static int write_all(int fd, const void *data, size_t len)
+{
+	const char *at = data;
+
+	while (len) {
+		ssize_t n = write(fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Opens a directory of ours, made if need be. */
+static int open_dir(const char *dir)
+{
+	int fd;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+static int replace_at(int dir, const char *name, const char *temp, const void *data,
+		      size_t len)
+{
+	int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+			0600);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, data, len);
+	if (close(fd) < 0 && !err)
+		err = -errno;
+	if (!err && renameat(dir, temp, dir, name) < 0)
+		err = -errno;
+	if (err)
+		(void)unlinkat(dir, temp, 0);
+	/* The name is in the directory, which has to reach the disk as well. */
+	else if (fsync(dir) < 0)
+		err = -errno;
+	return err;
+}
+
+static int kernel_replace(void *priv, const char *dir, const char *name, const void *data,
+			  size_t len)
+{
+	char temp[NAME_MAX + 1];
+	int n = snprintf(temp, sizeof(temp), "%s.new", name);
+	int fd, err;
+
+	(void)priv;
+	if (n < 0 || (size_t)n >= sizeof(temp))
+		return -ENAMETOOLONG;
+	fd = open_dir(dir);
+	if (fd < 0)
+		return fd;
+	err = replace_at(fd, name, temp, data, len);
+	close(fd);
+	return err;
+}
+
+static int kernel_remove(void *priv, const char *dir, const char *name)
+{
+	int fd = open_dir(dir);
+	int err = 0;
+
+	(void)priv;
+	if (fd < 0)
+		return fd;
+	if (unlinkat(fd, name, 0) < 0 || fsync(fd) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int kernel_ethtool(void *priv, const char *name, void *data)
+{
+	struct ifreq request = { .ifr_name = "" };
+	size_t len = strlen(name);
+	int fd, err = 0;
+
+	(void)priv;
+	if (!len || len >= sizeof(request.ifr_name))
+		return -ENODEV;
+	memcpy(request.ifr_name, name, len);
+	request.ifr_data = data;
+	/* The socket's namespace is the one that the name is looked up in. */
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int kernel_foreign(void *priv, const char *what)
+{
+	(void)priv, (void)what;
+	return 0;
+}
+
 static void set_option(int fd, int level, int name, int value)
 {
 	/* All options set here only improve messages; an old kernel may lack them. */
@@ -239,6 +353,10 @@ const struct vtc__sys vtc__sys_kernel = {
 	.write_slow = vtc__deadline_write,
 	.reap = vtc__deadline_reap,
 	.lock = kernel_lock,
+	.replace = kernel_replace,
+	.remove = kernel_remove,
+	.ethtool = kernel_ethtool,
+	.foreign = kernel_foreign,
 	.nl_open = kernel_nl_open,
 	.nl_join = kernel_nl_join,
 	.nl_send = kernel_nl_send,

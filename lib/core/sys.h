@@ -38,6 +38,24 @@ struct vtc__sys {
 	int (*lock)(void *priv, const char *dir, const char *name);
 
 	/*
+	 * Durable files in a directory of ours (0700, made if need be). replace(): the
+	 * file (0600) has either its old or its new content, whatever happens; when it
+	 * returns 0 the new one survives a crash of the machine, as does a removal.
+	 */
+	int (*replace)(void *priv, const char *dir, const char *name, const void *data,
+		       size_t len);
+	int (*remove)(void *priv, const char *dir, const char *name);
+
+	/* SIOCETHTOOL on an interface of this network namespace; data is in and out. */
+	int (*ethtool)(void *priv, const char *name, void *data);
+
+	/*
+	 * A change is about to be made by a library that does its own system calls
+	 * (libbpf, libxdp): not 0 means to fail with that instead.
+	 */
+	int (*foreign)(void *priv, const char *what);
+
+	/*
 	 * Netlink datagrams, never blocking. recv() with size 0 gives the length of the
 	 * next.
 	 */

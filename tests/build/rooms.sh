@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Who may include whom: core <- nic <- sriov and core <- vring <- endpoint; libnl and libpci in the files named for them; the
+# Who may include whom: core <- nic <- sriov <- vmdq and core <- vring <- endpoint, all below agency; libnl and libpci in the files named for them; the
 # public headers know nothing but the C library's types; the examples know nothing but the public headers.
 
 . "$top_srcdir"/tests/build/tap.sh
@@ -27,6 +27,9 @@ verdict "libpci is known to lib/nic/names.c" \
 	"$(grep ' [<"]pci/' "$scratch"/lib | grep -v '^lib/nic/names\.c ')"
 verdict "liburing is known to lib/endpoint/uring.c" \
 	"$(grep ' [<"]liburing' "$scratch"/lib | grep -v '^lib/endpoint/uring\.c ')"
+verdict "libbpf and libxdp are known to three files" \
+	"$(grep -E ' [<"](bpf|xdp)/' "$scratch"/lib |
+		grep -Ev '^lib/(vmdq/guard(-object|-attach|\.bpf)|endpoint/xsk-socket)\.c ')"
 verdict "no room looks up" "$(awk '
 	function room(path,   part) {
 		return split(path, part, "/") > 2 ? part[2] : ""
@@ -37,6 +40,8 @@ verdict "no room looks up" "$(awk '
 		below["sriov"] = " core nic sriov "
 		below["vring"] = " core vring "
 		below["endpoint"] = " core vring endpoint "
+		below["vmdq"] = " core nic sriov vmdq "
+		below["agency"] = " core nic sriov vmdq vring endpoint agency "
 	}
 	{
 		own = room($1)
@@ -54,9 +59,9 @@ verdict "no room looks up" "$(awk '
 			print $1 " includes " $2 "\""
 	}' "$scratch"/lib)"
 verdict "core knows nothing of the upper nouns' headers" \
-	"$(grep -E '^lib/core/[^ ]* [<"]vtc/(nic|monitor|pf|vf|mem|vring|nethdr|channel|port|relay)\.h$|^lib/nic/[^ ]* [<"]vtc/(pf|vf)\.h$' "$scratch"/lib)"
+	"$(grep -E '^lib/core/[^ ]* [<"]vtc/(nic|monitor|pf|vf|mem|vring|nethdr|channel|port|relay|pool|agency)\.h$|^lib/nic/[^ ]* [<"]vtc/(pf|vf|pool|agency)\.h$' "$scratch"/lib)"
 verdict "vrings know nothing of channels and the network functions of the machine" \
-	"$(grep -E '^lib/vring/[^ ]* [<"]vtc/(nic|monitor|pf|vf|channel|port|relay)\.h$|^lib/endpoint/[^ ]* [<"]vtc/(nic|monitor|pf|vf)\.h$' "$scratch"/lib)"
+	"$(grep -E '^lib/vring/[^ ]* [<"]vtc/(nic|monitor|pf|vf|channel|port|relay|pool|agency)\.h$|^lib/endpoint/[^ ]* [<"]vtc/(nic|monitor|pf|vf|pool|agency)\.h$|^lib/vmdq/[^ ]* [<"]vtc/(mem|vring|nethdr|channel|port|relay|agency)\.h$' "$scratch"/lib)"
 verdict "examples use public headers only" \
-	"$(grep -E ' [<"](netlink|pci|linux)/| "\.\./|[<"](core|nic|sriov|vring|endpoint)/' "$scratch"/examples)"
+	"$(grep -E ' [<"](netlink|pci|linux)/| "\.\./|[<"](core|nic|sriov|vmdq|vring|endpoint|agency)/' "$scratch"/examples)"
 finish

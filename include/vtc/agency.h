@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * @file vtc/agency.h
+ * The VMDq agency: packets of a pool on their way to a virtual machine.
+ */
+#ifndef VTC_AGENCY_H
+#define VTC_AGENCY_H
+
+#include <stdint.h>
+
+#include <vtc/pool.h>
+#include <vtc/port.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @defgroup agency Agency
+ * @brief A port (vtc/port.h) on a pool (vtc/pool.h).
+ *
+ * Joined in a relay with a virtual machine's port, it carries the machine's packets past
+ * the bridge: from the card's queue to guest memory and back with one copy each.
+ * @{
+ */
+
+/** @name vtc_pool_port_opts.flags
+ *  @{ */
+/** Zero-copy between card and program, or fail; the default is to try it. */
+#define VTC_POOL_PORT_F_ZEROCOPY (1u << 0)
+/** Do not try zero-copy. */
+#define VTC_POOL_PORT_F_COPY	 (1u << 1)
+/**
+ * Spread received packets over vtc_pool_port_opts.queue_pairs by a hash of their
+ * addresses, as a card does for several queues (receive side scaling, in software).
+ */
+#define VTC_POOL_PORT_F_SPREAD	 (1u << 2)
+/** @} */
+
+/** Options of vtc_pool_open_port(). Zero in a field means its default. */
+struct vtc_pool_port_opts {
+	uint32_t sz;	      /**< sizeof(struct vtc_pool_port_opts). */
+	uint32_t flags;	      /**< VTC_POOL_PORT_F_ bits. */
+	uint32_t ring_size;   /**< Descriptors of each ring, a power of 2; 0: 2048. */
+	uint32_t frame_count; /**< Frames for each queue, a power of 2; 0: twice that. */
+	uint32_t queue_pairs; /**< Queue pairs of the port; 0: one for each queue. */
+	uint32_t reserved;    /**< Must be 0. */
+};
+
+/** Initialiser for struct vtc_pool_port_opts. */
+#define VTC_POOL_PORT_OPTS_INIT                                            \
+	{                                                                  \
+		(uint32_t)sizeof(struct vtc_pool_port_opts), 0, 0, 0, 0, 0 \
+	}
+
+/**
+ * @brief Open an AF_XDP port on the queues of a pool.
+ *
+ * On a pool of a VF or a macvlan interface the port is on that interface: all its frames
+ * come here. Pools that share a queue of the card (software sorting) share a buffer area,
+ * which guests never see; that needs one context for all of them. Other processes then
+ * get -EBUSY, and their pools are served through the target interface.
+ *
+ * Frames of group addresses come too if the pool has #VTC_POOL_F_GROUP_COPY.
+ *
+ * A sender on this machine (the far end of a veth) must complete its checksums itself:
+ * AF_XDP does not tell which are missing.
+ *
+ * @param[in] pool the pool
+ * @param[in] opts options, NULL for the defaults
+ * @param[out] ret_port the port, one on each pool; vtc_port_close() ends it
+ * @retval 0 opened
+ * @retval -EINVAL a parameter is NULL or out of range, or a flag is unknown
+ * @retval -E2BIG @p opts is newer than this library and uses what it adds
+ * @retval -EBUSY the pool has a port or belongs to another process, or its queue is used
+ *         by another program's AF_XDP socket
+ * @retval -EOPNOTSUPP the pool's backend has no queue that AF_XDP can have (tc), the card
+ *         has no zero-copy but it was asked for, or this build has no libxdp
+ * @retval -ENOBUFS memory that may be locked is out (see RLIMIT_MEMLOCK)
+ * @retval -EPERM CAP_NET_RAW is missing
+ * @retval -ENOMEM memory is out
+ * @thread{ctx}
+ * @since 0.4
+ */
+VTC_API int vtc_pool_open_port(struct vtc_pool *pool,
+			       const struct vtc_pool_port_opts *opts,
+			       struct vtc_port **ret_port);
+
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The guard program on a card: loading, attaching, and its tables. The rules of its tables
+ * are in guard-map.h, which the program includes, too. libbpf and libxdp are known to
+ * guard-object.c and guard-attach.c alone; a build without them has guard-none.c, where all
+ * of this gives -EOPNOTSUPP.
+ *
+ * A frame: {MAC, VLAN}, {MAC}, {VLAN} are looked up in this order -> slot of a pool -> the
+ * socket of (slot, receive queue) -> else the target interface -> else the stack. A frame
+ * that is nobody's goes to the slot that takes everything, else to the stack.
+ */
+#ifndef VTC__GUARD_H
+#define VTC__GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vtc/pool.h>
+
+#include "core/ctx.h"
+
+#define VTC__GUARD_SLOTS   64u	 /* pools of a card */
+#define VTC__GUARD_QUEUES  128u	 /* queues that sockets can be on */
+#define VTC__GUARD_FILTERS 8192u /* of all pools of a card */
+
+struct vtc__guard;
+
+/* What it takes to know a program again; kept in the journal. */
+struct vtc__guard_id {
+	uint32_t ifindex;
+	uint32_t mode;	    /* enum vtc_pool_guard */
+	uint32_t program;   /* number of the program in the kernel */
+	uint32_t sees_tags; /* 1: VLAN tags beside the packet are seen, too */
+};
+
+/* Why programs cannot be used here: 0 and "", or -EOPNOTSUPP, -EPERM, ... and words. */
+int vtc__guard_probe(struct vtc_ctx *ctx, uint32_t ifindex, char *why, size_t len);
+
+/*
+ * Load a program for a card; nothing is attached yet, and closing it leaves no trace.
+ * flags: VTC_POOL_F_GENERIC_XDP, VTC_POOL_F_PLAIN_XDP. tags_hidden: what the driver's
+ * quirks say. note: what is not as one might expect (no dispatcher, and why).
+ */
+int vtc__guard_load(struct vtc_ctx *ctx, uint32_t ifindex, uint32_t flags,
+		    bool tags_hidden, struct vtc__guard **ret_guard,
+		    struct vtc__guard_id *ret_id, char *note, size_t len);
+/* Attach what was loaded. -EBUSY: somebody else's program is there. */
+int vtc__guard_attach(struct vtc__guard *guard, const struct vtc__guard_id *id);
+/* Detach a program; 0 also if it is not there (any more). */
+int vtc__guard_detach(struct vtc_ctx *ctx, const struct vtc__guard_id *id);
+/* 1: it is attached; 0: it is not; -errno. */
+int vtc__guard_attached(struct vtc_ctx *ctx, const struct vtc__guard_id *id);
+/* Open one that is attached, by any process. -ENOENT: it is not there. */
+int vtc__guard_open(struct vtc_ctx *ctx, const struct vtc__guard_id *id,
+		    struct vtc__guard **ret_guard);
+void vtc__guard_close(struct vtc__guard *guard);
+
+/* ---- Tables ---- */
+
+struct vtc__guard_slot {
+	uint32_t used;
+	uint32_t group_copy;  /* copies of group frames go to the target */
+	uint32_t target;      /* index of the target interface; 0: none */
+	uint32_t queue_first; /* queues that are the slot's own ... */
+	uint32_t queue_count; /* ... 0: all, nothing is a missort */
+};
+
+/* Sets the counters of a slot to 0, too, if it was not used. */
+int vtc__guard_set_slot(struct vtc__guard *guard, uint32_t slot,
+			const struct vtc__guard_slot *value);
+int vtc__guard_get_slot(struct vtc__guard *guard, uint32_t slot,
+			struct vtc__guard_slot *ret);
+/* The slot that takes what is nobody's; VTC__GUARD_SLOTS: none. */
+int vtc__guard_set_everything(struct vtc__guard *guard, uint32_t slot);
+int vtc__guard_get_everything(struct vtc__guard *guard, uint32_t *ret_slot);
+
+/* -EEXIST: it belongs to a slot already; -ENOSPC; -ENOENT. */
+int vtc__guard_add_filter(struct vtc__guard *guard, const struct vtc_filter *filter,
+			  uint32_t slot);
+int vtc__guard_get_filter(struct vtc__guard *guard, const struct vtc_filter *filter,
+			  uint32_t *ret_slot);
+int vtc__guard_remove_filter(struct vtc__guard *guard, const struct vtc_filter *filter);
+
+/* The AF_XDP socket of a slot on a queue; fd -1: none any more. */
+int vtc__guard_set_socket(struct vtc__guard *guard, uint32_t slot, uint32_t queue,
+			  int fd);
+
+struct vtc__guard_stats {
+	uint64_t packets, bytes; /* taken by the slot */
+	uint64_t missort;	 /* of these, on a queue of somebody else */
+	uint64_t to_socket, to_target, to_stack;
+};
+
+int vtc__guard_get_stats(struct vtc__guard *guard, uint32_t slot,
+			 struct vtc__guard_stats *ret);
+
+#endif

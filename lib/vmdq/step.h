@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Steps and transactions. All that pools do to the kernel is done in steps; a step is a
+ * record in the card's journal, and a kind that knows how to do, check and undo it. What
+ * the journal holds is all there is to know of a pool: there is no other copy of it.
+ */
+#ifndef VTC__STEP_H
+#define VTC__STEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "core/journal.h"
+#include "uplink.h"
+
+struct vtc__guard;
+
+/* A change under way on one card. The journal is locked as long as it lives. */
+struct vtc__txn {
+	struct vtc_ctx *ctx;
+	struct vtc__uplink uplink;
+	struct vtc__journal *journal;
+	struct vtc__guard *guard; /* opened by vtc__txn_guard() */
+	const char *operation;	  /* for the error record: "request pool" */
+	uint64_t first;		  /* records from this id on are this change's */
+};
+
+struct vtc__step_kind {
+	const char *name; /* in the journal; below VTC__KIND_LEN bytes */
+	/*
+	 * Do it, for the first time or again after it was lost. data may be completed
+	 * (what the kernel chose); then *changed is set and it goes to the journal. Writes
+	 * the error record when it fails; it must then have changed nothing.
+	 */
+	int (*apply)(struct vtc__txn *txn, void *data, size_t len, bool *changed);
+	/* 1: as we left it; 0: lost; -errno. text says in words what was lost. */
+	int (*check)(struct vtc__txn *txn, const void *data, size_t len, char *text,
+		     size_t text_len);
+	/*
+	 * Undo it; see struct vtc__undo for what it must bear. data may be what it was
+	 * before apply() completed it. Writes the error record when it fails.
+	 */
+	int (*undo)(struct vtc__txn *txn, const void *data, size_t len);
+};
+
+/* All kinds there are (kinds.c): a list that ends with NULL. */
+extern const struct vtc__step_kind *const vtc__step_kinds[];
+const struct vtc__step_kind *vtc__step_kind_find(const char *name);
+
+/*
+ * Lock the card's journal, put back what dead processes left, and begin. The error record
+ * is written. end() lets go and keeps what was done; abort() undoes it first (the error
+ * record keeps the first failure, what could not be undone is added to it).
+ */
+int vtc__txn_begin(struct vtc_ctx *ctx, const struct vtc__uplink *uplink,
+		   const char *operation, struct vtc__txn *txn);
+void vtc__txn_end(struct vtc__txn *txn);
+void vtc__txn_abort(struct vtc__txn *txn);
+
+/* The guard program that is on the card; -ENOENT: none. Closed with the transaction. */
+int vtc__txn_guard(struct vtc__txn *txn, struct vtc__guard **ret_guard);
+/* The same after it was attached anew: forget the one that was opened. */
+void vtc__txn_drop_guard(struct vtc__txn *txn);
+
+/*
+ * Note a step and do it. group "": shared by all pools of the card, undone when the last
+ * of them goes. If it fails the record is gone again.
+ */
+int vtc__step_do(struct vtc__txn *txn, const char *group,
+		 const struct vtc__step_kind *kind, uint32_t tag, const void *data,
+		 size_t len, uint64_t *ret_id);
+/* Undo one step and forget it. */
+int vtc__step_undo(struct vtc__txn *txn, uint64_t id);
+/* Undo the steps of a group that have this tag (0: all), the last one first. */
+int vtc__step_undo_group(struct vtc__txn *txn, const char *group, uint32_t tag,
+			 struct vtc__undone *undone);
+/* If no group is left: undo the shared steps, too. */
+int vtc__step_undo_shared(struct vtc__txn *txn, struct vtc__undone *undone);
+/* First record of a group and kind above id (0: from the start); NULL: none. */
+const struct vtc__record *vtc__step_find(struct vtc__txn *txn, const char *group,
+					 const char *kind, uint64_t id);
+
+#endif

@@ -51,6 +51,7 @@ static unsigned int give_back(const struct source *s)
 	struct vtc_port *port = s->flow->from;
 	unsigned int queue = s->flow->from_queue;
 
+	s->flow->bytes += s->bytes;
 	if (s->used) {
 		count_rx(port, queue, s->used, s->bytes);
 		if (s->bad)
@@ -312,6 +313,7 @@ static unsigned int from_port_to_memory(struct vtc__mover *m, struct vtc__flow *
 	if (room.used) {
 		uint64_t bytes = sum_done(m->to.done, room.used);
 
+		f->bytes += bytes;
 		vtc__count(to, f->to_queue, VTC__TX_PACKETS, packets);
 		vtc__count(to, f->to_queue, VTC__TX_BYTES,
 			   bytes - (uint64_t)packets * VTC__HDR_LEN);
@@ -362,6 +364,7 @@ static unsigned int from_port_to_port(struct vtc__mover *m, struct vtc__flow *f)
 	if (!s.taken)
 		return 0;
 	(void)feed(&s, m, UINT32_MAX);
+	f->bytes += s.bytes;
 	vtc__count(f->to, f->to_queue, VTC__COPIES, s.used - s.bad);
 	vtc__count(f->from, f->from_queue, VTC__RX_DROPPED_BAD, s.bad);
 	vtc__count(f->to, f->to_queue, VTC__TX_DROPPED_ROOM, s.taken - s.used);

@@ -37,6 +37,12 @@ struct vtc__flow {
 	bool greedy;	   /* the last burst needed more room than was asked for */
 	unsigned int sent; /* pieces of the next packet that are done with */
 	uint64_t since_ns; /* nothing could go, from then on; 0: it could */
+
+	/* In a relay where ports have rates. */
+	uint64_t bytes;	   /* moved so far, with headers */
+	uint64_t quantum;  /* bytes more to move in each round */
+	int64_t deficit;   /* bytes to move in this one */
+	uint64_t until_ns; /* the receiver's limit holds it back till then; 0: not */
 };
 
 /* Memory for packets from a port without memory. 0 or -ENOMEM; once is enough. */

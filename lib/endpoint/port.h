@@ -27,6 +27,7 @@
 #include <vtc/port.h>
 
 #include "loop.h"
+#include "rate.h"
 
 #define VTC__HDR_LEN   12u
 #define VTC__BURST_MAX 256u /* chains in one burst */
@@ -160,6 +161,7 @@ struct vtc_port {
 	bool silent;	   /* headers from the far side mean nothing: do not look */
 
 	struct vtc__counters *counters; /* queue_pairs */
+	struct vtc__port_rate rate;	/* of what is given to the port */
 
 	/* The relay's. */
 	struct vtc_offload *offload; /* to what the far side takes */

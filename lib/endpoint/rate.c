@@ -1,12 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The share of a port in its relay. */
-#include <errno.h>
-#include <stddef.h>
+/* The share of a port in its relay: see rate.h. */
+#include "rate.h"
 
-#include <vtc/relay.h>
+#include <errno.h>
+
+#include "core/error.h"
+#include "core/opts.h"
+#include "port.h"
+#include "relay.h"
+
+/* The size of 0.4, which callers of any later version reach. */
+#define RATE_FIRST sizeof(struct vtc_port_rate)
+
+#define WEIGHT_MAX 1000u
+
+/* 8 Tbit/s: no sum of bytes and nanoseconds below leaves 64 bits. */
+#define MAX_BPS 8000000000000u
+
+#define NS_PER_S 1000000000u
+
+/* How much may go at once after a pause: this long, but a large packet in any case. */
+#define BUCKET_NS  5000000u
+#define BUCKET_MIN VTC__PACKET_MAX
+
+static uint64_t bytes_in(uint64_t bps, uint64_t ns)
+{
+	/* In two parts, so that nothing overflows: ns is below a second. */
+	return bps / 8 / 1000 * ns / 1000000 + bps / 8 % 1000 * ns / NS_PER_S;
+}
+
+static void fill(struct vtc__port_rate *rate, uint64_t now_ns)
+{
+	uint64_t passed = rate->at_ns ? now_ns - rate->at_ns : NS_PER_S;
+	int64_t most = (int64_t)bytes_in(rate->max_bps, BUCKET_NS);
+	uint64_t more = bytes_in(rate->max_bps, passed < NS_PER_S ? passed : NS_PER_S);
+
+	if (most < BUCKET_MIN)
+		most = BUCKET_MIN;
+	/* A fraction of a byte is not forgotten: it goes on counting. */
+	if (!more && rate->at_ns)
+		return;
+	rate->at_ns = now_ns;
+	rate->tokens += (int64_t)more;
+	if (rate->tokens > most)
+		rate->tokens = most;
+}
+
+uint64_t vtc__rate_allows(struct vtc__port_rate *rate, uint64_t now_ns,
+			  uint64_t *ret_until)
+{
+	uint64_t need;
+
+	if (!rate->max_bps)
+		return UINT64_MAX;
+	fill(rate, now_ns);
+	if (rate->tokens > 0)
+		return (uint64_t)rate->tokens;
+	need = (uint64_t)-rate->tokens + 1;
+	*ret_until =
+		now_ns + need * 8 * (NS_PER_S / 1000) / (rate->max_bps / 1000 + 1) + 1;
+	return 0;
+}
 
 int vtc_port_set_rate(struct vtc_port *port, const struct vtc_port_rate *rate)
 {
-	(void)port, (void)rate;
-	return -EOPNOTSUPP;
+	struct vtc_port_rate r = { 0 };
+	int err;
+
+	if (!port)
+		return -EINVAL;
+	err = vtc__opts_load(&r, sizeof(r), RATE_FIRST, rate);
+	if (err)
+		return vtc__err(port->ctx, err, VTC_ERROR_ORIGIN_ARG, "set port rate",
+				"rate");
+	if (r.weight > WEIGHT_MAX || r.max_bps > MAX_BPS)
+		return vtc__err_arg(port->ctx, "set port rate",
+				    "the weight is above 1000, or the limit absurd");
+	port->rate = (struct vtc__port_rate){ .weight = r.weight, .max_bps = r.max_bps };
+	vtc__port_changed(port);
+	return 0;
 }

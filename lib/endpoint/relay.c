@@ -38,6 +38,9 @@
 /* While packets flow, descriptors and timers are looked at as often as this. */
 #define SERVE_NS 20000u
 
+/* Bursts of one flow in a round, where rates are set: enough for the smallest packets. */
+#define ROUND_BURSTS 32
+
 /* Between two looks: about 100 ns. */
 #define PAUSES 6
 
@@ -61,6 +64,8 @@ struct vtc_relay {
 
 	bool changed; /* some port */
 	bool listens; /* some port learns of packets by events alone */
+	bool rated;   /* some port has a rate */
+	bool owing;   /* in this round a flow waited because it had moved too much */
 	bool kicked;  /* something is to be done */
 	bool running; /* within vtc_relay_process() */
 	bool asleep;
@@ -356,14 +361,50 @@ static void add_flows(struct vtc_relay *r, struct vtc__flow *f, struct vtc_port 
 		add_flow(r, f + q, from, q);
 }
 
+static uint32_t weight_of(const struct vtc_port *port)
+{
+	return port->rate.weight ? port->rate.weight : 1;
+}
+
+static unsigned int count_flows_to(const struct vtc_relay *r, const struct vtc_port *to)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < r->count; i++)
+		n += r->flows[i]->to == to;
+	return n;
+}
+
+/* A port's share is that of all flows to it. */
+static void share_out(struct vtc_relay *r)
+{
+	uint32_t most = 1;
+
+	for (unsigned int i = 0; i < r->count; i++) {
+		if (weight_of(r->flows[i]->to) > most)
+			most = weight_of(r->flows[i]->to);
+	}
+	for (unsigned int i = 0; i < r->count; i++) {
+		struct vtc__flow *f = r->flows[i];
+
+		f->quantum = (uint64_t)VTC__ROUND_BYTES * weight_of(f->to) / most /
+				     count_flows_to(r, f->to) +
+			     1;
+		f->deficit = 0;
+		f->until_ns = 0;
+	}
+}
+
 static void follow(struct vtc_relay *r)
 {
-	r->changed = r->listens = false;
+	r->changed = r->listens = r->rated = false;
 	r->count = 0;
 	for (struct join *j = r->joins; j; j = j->next) {
 		struct vtc_port *a = j->ports[0], *b = j->ports[1];
 
 		r->listens = r->listens || a->ops->produce || b->ops->produce;
+		r->rated = r->rated || vtc__rate_is_set(&a->rate) ||
+			   vtc__rate_is_set(&b->rate);
 		follow_port(a);
 		follow_port(b);
 		add_flows(r, j->flows, a);
@@ -372,6 +413,8 @@ static void follow(struct vtc_relay *r)
 	}
 	if (r->at >= r->count)
 		r->at = 0;
+	if (r->rated)
+		share_out(r);
 }
 
 /* ---- Turns ---- */
@@ -392,7 +435,7 @@ static unsigned int stall(struct vtc_relay *r, struct vtc__flow *f)
 	return n;
 }
 
-static unsigned int turn(struct vtc_relay *r, struct vtc__flow *f)
+static unsigned int turn(struct vtc_relay *r, struct vtc__flow *f, uint32_t bytes)
 {
 	unsigned int n;
 
@@ -401,7 +444,7 @@ static unsigned int turn(struct vtc_relay *r, struct vtc__flow *f)
 		return vtc__move_drop(&r->mover, f, r->opts.burst_packets,
 				      VTC__TX_DROPPED_DOWN);
 	}
-	n = vtc__move(&r->mover, f, r->opts.burst_packets, r->opts.burst_bytes);
+	n = vtc__move(&r->mover, f, r->opts.burst_packets, bytes);
 	if (n)
 		f->since_ns = 0;
 	else if (f->blocked)
@@ -409,11 +452,56 @@ static unsigned int turn(struct vtc_relay *r, struct vtc__flow *f)
 	return n;
 }
 
+/* At most so many bytes; how many packets. */
+static unsigned int turn_within(struct vtc_relay *r, struct vtc__flow *f, uint64_t bytes)
+{
+	uint32_t most =
+		bytes < r->opts.burst_bytes ? (uint32_t)bytes : r->opts.burst_bytes;
+	uint64_t before = f->bytes;
+	unsigned int n = turn(r, f, most);
+	uint64_t moved = f->bytes - before;
+
+	f->deficit -= (int64_t)moved;
+	vtc__rate_took(&f->to->rate, moved);
+	return n;
+}
+
+/*
+ * A flow's part of a round, in several bursts if its packets are small. Who has nothing
+ * to move, or no room for it, saves nothing up.
+ */
+static unsigned int turn_rated(struct vtc_relay *r, struct vtc__flow *f)
+{
+	uint64_t now = vtc__now_ns(r->ctx), allowed;
+	unsigned int packets = 0, n;
+
+	f->until_ns = 0;
+	f->deficit += (int64_t)f->quantum;
+	r->owing = r->owing || f->deficit <= 0;
+	for (int i = 0; i < ROUND_BURSTS && f->deficit > 0; i++) {
+		allowed = vtc__rate_allows(&f->to->rate, now, &f->until_ns);
+		if (!allowed) {
+			f->blocked = false;
+			break;
+		}
+		if (allowed > (uint64_t)f->deficit)
+			allowed = (uint64_t)f->deficit;
+		n = turn_within(r, f, allowed);
+		packets += n;
+		if (!n)
+			break;
+	}
+	if (f->deficit > 0)
+		f->deficit = 0;
+	return packets;
+}
+
 /* Each flow once, from where we stopped; how many packets. */
 static unsigned int go_round(struct vtc_relay *r, unsigned int budget)
 {
 	unsigned int packets = 0;
 
+	r->owing = false;
 	if (vtc__unlikely(r->changed))
 		follow(r);
 	for (unsigned int i = r->count; i && packets < budget; i--) {
@@ -421,9 +509,17 @@ static unsigned int go_round(struct vtc_relay *r, unsigned int budget)
 
 		if (++r->at == r->count)
 			r->at = 0;
-		packets += turn(r, f);
+		packets += vtc__unlikely(r->rated) ? turn_rated(r, f)
+						   : turn(r, f, r->opts.burst_bytes);
 	}
 	return packets;
+}
+
+/* Debts are to the others; if none of them has anything to move, they are void. */
+static void forgive(struct vtc_relay *r)
+{
+	for (unsigned int i = 0; i < r->count; i++)
+		r->flows[i]->deficit = 0;
 }
 
 static unsigned int go_on(struct vtc_relay *r, unsigned int budget)
@@ -432,6 +528,10 @@ static unsigned int go_on(struct vtc_relay *r, unsigned int budget)
 
 	do {
 		n = go_round(r, budget - packets);
+		if (!n && r->owing) {
+			forgive(r);
+			n = go_round(r, budget - packets);
+		}
 		packets += n;
 	} while (n && packets < budget);
 	return packets;
@@ -475,7 +575,6 @@ static void pause_once(void)
 #endif
 }
 
-/* How long it looked in vain; the look that finds something is not part of it. */
 /* Each look takes the line away that the far side is about to write. */
 static void pause_cpu(void)
 {
@@ -483,6 +582,7 @@ static void pause_cpu(void)
 		pause_once();
 }
 
+/* How long it looked in vain; the look that finds something is not part of it. */
 static unsigned int spin(struct vtc_relay *r, unsigned int budget)
 {
 	uint64_t end = spin_time(r), start, now;
@@ -510,6 +610,8 @@ static bool arm_flow(const struct vtc__flow *f)
 {
 	const struct vtc__port_ops *from = f->from->ops, *to = f->to->ops;
 
+	if (f->until_ns)
+		return true;
 	/* What cannot tell whether it has something may just have nothing. */
 	if ((!f->blocked || from->produce) && from->arm_take(f->from, f->from_queue))
 		return true;
@@ -540,6 +642,8 @@ static void set_timer(struct vtc_relay *r, bool armed)
 
 		if (f->blocked && f->since_ns && f->from->ops->take && due < at)
 			at = due;
+		if (f->until_ns && f->until_ns < at)
+			at = f->until_ns;
 	}
 	if (at != UINT64_MAX)
 		vtc__loop_set_timer(r->loop, &r->timer, at);

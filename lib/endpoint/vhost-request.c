@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "feed.h"
 #include "memfd.h"
 #include "vhost-backend.h"
 
@@ -419,7 +420,7 @@ static void consume_frame(struct vtc_port *peer, const uint8_t *frame)
 					 .readable = 2,
 					 .readable_bytes = VTC__HDR_LEN + FRAME_LEN };
 
-	(void)peer->ops->consume(peer, 0, &chain, 1);
+	(void)vtc__feed_chains(peer, 0, &chain, 1);
 }
 
 /* Lost if there is no room: frontends ask several times. */

@@ -3,10 +3,14 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "feature.h"
 #include "step.h"
 
 /* Sorted by name. */
-const struct vtc__step_kind *const vtc__step_kinds[] = { NULL };
+const struct vtc__step_kind *const vtc__step_kinds[] = {
+	&vtc__step_feature,
+	NULL,
+};
 
 const struct vtc__step_kind *vtc__step_kind_find(const char *name)
 {

@@ -26,9 +26,9 @@ struct vtc__pool_data {
 	uint32_t audit_ms;
 	uint32_t vf; /* index of its VF plus 1; 0: none */
 	uint32_t reserved;
+	char target_name[VTC__IFNAME_LEN]; /* as it was asked for */
 };
 
-/* A filter: the data of a backend's step for one begins with it. Its tag is its number. */
 struct vtc__backend;
 
 /* What ports on the pool want to be told; the port is the owner of the struct. */
@@ -38,25 +38,44 @@ struct vtc__pool_port {
 			struct vtc_rate_answer *answer);
 	/* The socket on the n-th queue of the pool; -1: none. */
 	int (*socket)(struct vtc__pool_port *port, unsigned int queue);
+	/* What was sent: fills tx_ numbers and their valid bits. May be NULL. */
+	void (*stats)(struct vtc__pool_port *port, struct vtc_pool_stats *stats);
 };
 
 struct vtc_pool {
 	struct vtc_ctx *ctx;
 	struct vtc__uplink uplink;
 	char name[VTC__GROUP_LEN];
+	uint64_t id; /* of its record "pool": another pool of the same name has another */
 	struct vtc__pool_data data;
 	const struct vtc__backend *backend;
 	bool foreign; /* another living process owns it */
-	bool kept;
+	bool closed;  /* by its user, while a port is on it */
 	uint32_t owner;
+	uint32_t guard_mode; /* enum vtc_pool_guard, as last seen */
 	struct vtc_pool_choice *choice;
 	struct vtc__pool_port *port;
 	struct vtc__pool_watch *watch; /* events and timer; pool-watch.c */
-	char target[VTC__IFNAME_LEN], netdev[VTC__IFNAME_LEN];
+	char netdev[VTC__IFNAME_LEN];
 	char note[256];
 	char *findings; /* text of the last audit */
-	uint32_t next_tag;
 };
+
+/* ---- Handles (pool.c) ---- */
+
+/*
+ * Begin to change a pool, or (change false) to look at it: locks the card's journal and
+ * takes notice of what others did meanwhile. -ENOENT: somebody released it; -EBUSY: it is
+ * another living process's; -ENODEV: the card is gone. Writes the error record. Ends with
+ * vtc__txn_end() or vtc__txn_abort().
+ */
+int vtc__pool_begin(struct vtc_pool *pool, const char *operation, bool change,
+		    struct vtc__txn *txn);
+/* The end of a change: end (and keep what is to be kept), or abort, by result; it. */
+int vtc__pool_finish(struct vtc_pool *pool, struct vtc__txn *txn, int result);
+/* Begin an error record whose subject is the pool. Hands code on. */
+int vtc__pool_err(const struct vtc_pool *pool, int code, enum vtc_error_origin origin,
+		  const char *operation);
 
 struct vtc__backend {
 	enum vtc_pool_backend id;
@@ -96,7 +115,40 @@ extern const struct vtc__backend vtc__backend_vf, vtc__backend_ntuple,
 /* In the order in which they are tried; ends with NULL. */
 extern const struct vtc__backend *const vtc__backends[];
 
+/* ---- Which backend (choice.c) ---- */
+
+struct vtc_pool_choice {
+	enum vtc_pool_backend backend; /* that is taken; AUTO: none */
+	struct {
+		int result;
+		char text[192];
+	} of[VTC_POOL_BACKEND_COUNT];
+};
+
+/* Ask all backends; what refused before (result below 0) is not asked again. */
+void vtc__choice_make(struct vtc__txn *txn, const struct vtc_pool_opts *opts,
+		      struct vtc_pool_choice *choice);
+const struct vtc__backend *vtc__backend_find(uint32_t id); /* NULL: none */
+/* Options as the caller gave them, checked. Writes the error record. */
+int vtc__pool_load_opts(struct vtc_ctx *ctx, const char *operation,
+			const struct vtc_pool_opts *given, struct vtc_pool_opts *ret);
+bool vtc__pool_name_ok(const char *name);
+
 /* ---- What backends share (pool-guard.c) ---- */
+
+extern const struct vtc__step_kind vtc__kind_filter, vtc__kind_guard, vtc__kind_match,
+	vtc__kind_pool, vtc__kind_slot;
+
+/* Data of the step "guard". */
+struct vtc__guard_step {
+	struct vtc__guard_id id;
+	uint32_t flags; /* VTC_POOL_F_ of the pool that brought it */
+	uint32_t tags_hidden;
+	char note[160];
+};
+
+/* The card's record of it; NULL: no guard is there. Valid as any record's data. */
+const struct vtc__guard_step *vtc__pool_guard_step(struct vtc__txn *txn);
 
 /*
  * The guard on the card (shared step "guard", if it is not there yet), and this pool's

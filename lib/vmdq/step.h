@@ -25,6 +25,9 @@ struct vtc__txn {
 	struct vtc__guard *guard; /* opened by vtc__txn_guard() */
 	const char *operation;	  /* for the error record: "request pool" */
 	uint64_t first;		  /* records from this id on are this change's */
+	/* What begin() put back: of dead processes, and of pools half undone before. */
+	struct vtc__undone recovered;
+	uint32_t recovered_pools; /* how many of these had a pool record */
 };
 
 struct vtc__step_kind {
@@ -50,7 +53,9 @@ extern const struct vtc__step_kind *const vtc__step_kinds[];
 const struct vtc__step_kind *vtc__step_kind_find(const char *name);
 
 /*
- * Lock the card's journal, put back what dead processes left, and begin. The error record
+ * Lock the card's journal, put back what dead processes left, try again what could not be
+ * undone before (groups without a record of kind "pool"), and begin. What cannot be undone
+ * is no failure here: it is told in txn->recovered. The error record
  * is written. end() lets go and keeps what was done; abort() undoes it first (the error
  * record keeps the first failure, what could not be undone is added to it).
  */

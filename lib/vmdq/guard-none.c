@@ -2,12 +2,14 @@
 /* The guard of a build without libxdp: there is none. */
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "guard.h"
 
 int vtc__guard_probe(struct vtc_ctx *ctx, uint32_t ifindex, char *why, size_t len)
 {
-	(void)ctx, (void)ifindex, (void)why, (void)len;
+	(void)ctx, (void)ifindex;
+	snprintf(why, len, "libvtc was built without libxdp");
 	return -EOPNOTSUPP;
 }
 
@@ -20,7 +22,7 @@ int vtc__guard_load(struct vtc_ctx *ctx, uint32_t ifindex, uint32_t flags,
 	return -EOPNOTSUPP;
 }
 
-int vtc__guard_attach(struct vtc__guard *guard, const struct vtc__guard_id *id)
+int vtc__guard_attach(struct vtc__guard *guard, struct vtc__guard_id *id)
 {
 	(void)guard, (void)id;
 	return -EOPNOTSUPP;
@@ -106,5 +108,23 @@ int vtc__guard_get_stats(struct vtc__guard *guard, uint32_t slot,
 			 struct vtc__guard_stats *ret)
 {
 	(void)guard, (void)slot, (void)ret;
+	return -EOPNOTSUPP;
+}
+
+int vtc__guard_flood_attach(struct vtc__guard *guard, struct vtc__guard_flood *ret)
+{
+	(void)guard, (void)ret;
+	return -EOPNOTSUPP;
+}
+
+int vtc__guard_flood_detach(struct vtc_ctx *ctx, const struct vtc__guard_flood *flood)
+{
+	(void)ctx, (void)flood;
+	return -EOPNOTSUPP;
+}
+
+int vtc__guard_flood_attached(struct vtc_ctx *ctx, const struct vtc__guard_flood *flood)
+{
+	(void)ctx, (void)flood;
 	return -EOPNOTSUPP;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guard program on a card: loading, attaching, and its tables. The rules of its tables
- * are in guard-map.h, which the program includes, too. libbpf and libxdp are known to
- * guard-object.c and guard-attach.c alone; a build without them has guard-none.c, where all
- * of this gives -EOPNOTSUPP.
+ * The guard program on a card: loading, attaching, and its tables. What the tables hold is
+ * in guard-map.h, which the program includes, too. libbpf and libxdp are known to the files
+ * guard-*.c alone; a build without them has guard-none.c, where all of this gives
+ * -EOPNOTSUPP.
  *
  * A frame: {MAC, VLAN}, {MAC}, {VLAN} are looked up in this order -> slot of a pool -> the
  * socket of (slot, receive queue) -> else the target interface -> else the stack. A frame
@@ -19,10 +19,7 @@
 #include <vtc/pool.h>
 
 #include "core/ctx.h"
-
-#define VTC__GUARD_SLOTS   64u	 /* pools of a card */
-#define VTC__GUARD_QUEUES  128u	 /* queues that sockets can be on */
-#define VTC__GUARD_FILTERS 8192u /* of all pools of a card */
+#include "guard-map.h"
 
 struct vtc__guard;
 
@@ -30,7 +27,7 @@ struct vtc__guard;
 struct vtc__guard_id {
 	uint32_t ifindex;
 	uint32_t mode;	    /* enum vtc_pool_guard */
-	uint32_t program;   /* number of the program in the kernel */
+	uint32_t tables;    /* number of its configuration table in the kernel */
 	uint32_t sees_tags; /* 1: VLAN tags beside the packet are seen, too */
 };
 
@@ -45,8 +42,12 @@ int vtc__guard_probe(struct vtc_ctx *ctx, uint32_t ifindex, char *why, size_t le
 int vtc__guard_load(struct vtc_ctx *ctx, uint32_t ifindex, uint32_t flags,
 		    bool tags_hidden, struct vtc__guard **ret_guard,
 		    struct vtc__guard_id *ret_id, char *note, size_t len);
-/* Attach what was loaded. -EBUSY: somebody else's program is there. */
-int vtc__guard_attach(struct vtc__guard *guard, const struct vtc__guard_id *id);
+/*
+ * Attach what was loaded; id->mode becomes what it came to (libxdp may have found that the
+ * kernel cannot do a dispatcher). -EBUSY: somebody else's program is there; the error
+ * record says whose. Writes the error record.
+ */
+int vtc__guard_attach(struct vtc__guard *guard, struct vtc__guard_id *id);
 /* Detach a program; 0 also if it is not there (any more). */
 int vtc__guard_detach(struct vtc_ctx *ctx, const struct vtc__guard_id *id);
 /* 1: it is attached; 0: it is not; -errno. */
@@ -58,15 +59,11 @@ void vtc__guard_close(struct vtc__guard *guard);
 
 /* ---- Tables ---- */
 
-struct vtc__guard_slot {
-	uint32_t used;
-	uint32_t group_copy;  /* copies of group frames go to the target */
-	uint32_t target;      /* index of the target interface; 0: none */
-	uint32_t queue_first; /* queues that are the slot's own ... */
-	uint32_t queue_count; /* ... 0: all, nothing is a missort */
-};
-
-/* Sets the counters of a slot to 0, too, if it was not used. */
+/*
+ * Sets the counters of a slot to 0, too, if it was not used. -ENODEV: there is no target of
+ * this index; -EOPNOTSUPP: the target takes no frames from programs (a veth whose peer has
+ * neither a program nor GRO loses them without a word).
+ */
 int vtc__guard_set_slot(struct vtc__guard *guard, uint32_t slot,
 			const struct vtc__guard_slot *value);
 int vtc__guard_get_slot(struct vtc__guard *guard, uint32_t slot,
@@ -86,13 +83,29 @@ int vtc__guard_remove_filter(struct vtc__guard *guard, const struct vtc_filter *
 int vtc__guard_set_socket(struct vtc__guard *guard, uint32_t slot, uint32_t queue,
 			  int fd);
 
-struct vtc__guard_stats {
-	uint64_t packets, bytes; /* taken by the slot */
-	uint64_t missort;	 /* of these, on a queue of somebody else */
-	uint64_t to_socket, to_target, to_stack;
-};
-
 int vtc__guard_get_stats(struct vtc__guard *guard, uint32_t slot,
 			 struct vtc__guard_stats *ret);
+
+/* ---- Copies of group frames ---- */
+
+/*
+ * A second program, behind the driver, copies group frames to the targets of slots that
+ * want it (group_copy) and have a rule for the frame's VLAN, for all VLANs, or take
+ * everything. It is attached to the card's traffic control ingress, and is needed only if
+ * a slot wants copies. What it takes to know it again; kept in the journal.
+ */
+struct vtc__guard_flood {
+	uint32_t ifindex;
+	uint32_t priority; /* of the filter */
+	uint32_t handle;   /* 0: not attached yet */
+	uint32_t program;  /* number of the program in the kernel */
+};
+
+/* Attach it; ret is what it came to. The clsact qdisc must be there: -ENOENT. */
+int vtc__guard_flood_attach(struct vtc__guard *guard, struct vtc__guard_flood *ret);
+/* 0 also if it is not there (any more). */
+int vtc__guard_flood_detach(struct vtc_ctx *ctx, const struct vtc__guard_flood *flood);
+/* 1: it is attached; 0: it is not; -errno. */
+int vtc__guard_flood_attached(struct vtc_ctx *ctx, const struct vtc__guard_flood *flood);
 
 #endif

@@ -111,20 +111,20 @@ int vtc__guard_get_stats(struct vtc__guard *guard, uint32_t slot,
 	return -EOPNOTSUPP;
 }
 
-int vtc__guard_flood_attach(struct vtc__guard *guard, struct vtc__guard_flood *ret)
+int vtc__guard_flood_attach(struct vtc__guard *guard)
 {
-	(void)guard, (void)ret;
+	(void)guard;
 	return -EOPNOTSUPP;
 }
 
-int vtc__guard_flood_detach(struct vtc_ctx *ctx, const struct vtc__guard_flood *flood)
+int vtc__guard_flood_detach(struct vtc_ctx *ctx, const struct vtc__guard_id *id)
 {
-	(void)ctx, (void)flood;
+	(void)ctx, (void)id;
 	return -EOPNOTSUPP;
 }
 
-int vtc__guard_flood_attached(struct vtc_ctx *ctx, const struct vtc__guard_flood *flood)
+int vtc__guard_flood_attached(struct vtc_ctx *ctx, const struct vtc__guard_id *id)
 {
-	(void)ctx, (void)flood;
+	(void)ctx, (void)id;
 	return -EOPNOTSUPP;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guard program on a card: loading, attaching, and its tables. What the tables hold is
- * in guard-map.h, which the program includes, too. libbpf and libxdp are known to the files
- * guard-*.c alone; a build without them has guard-none.c, where all of this gives
+ * The guard program on a card: loading, attaching, and its tables. What the tables hold
+ * is in guard-map.h, which the program includes, too. libbpf and libxdp are known to the
+ * files guard-*.c alone; a build without them has guard-none.c, where all of this gives
  * -EOPNOTSUPP.
  *
- * A frame: {MAC, VLAN}, {MAC}, {VLAN} are looked up in this order -> slot of a pool -> the
- * socket of (slot, receive queue) -> else the target interface -> else the stack. A frame
- * that is nobody's goes to the slot that takes everything, else to the stack.
+ * A frame: {MAC, VLAN}, {MAC}, {VLAN} are looked up in this order -> slot of a pool ->
+ * the socket of (slot, receive queue) -> else the target interface -> else the stack. A
+ * frame that is nobody's goes to the slot that takes everything, else to the stack.
  */
 #ifndef VTC__GUARD_H
 #define VTC__GUARD_H
@@ -43,9 +43,9 @@ int vtc__guard_load(struct vtc_ctx *ctx, uint32_t ifindex, uint32_t flags,
 		    bool tags_hidden, struct vtc__guard **ret_guard,
 		    struct vtc__guard_id *ret_id, char *note, size_t len);
 /*
- * Attach what was loaded; id->mode becomes what it came to (libxdp may have found that the
- * kernel cannot do a dispatcher). -EBUSY: somebody else's program is there; the error
- * record says whose. Writes the error record.
+ * Attach what was loaded; id->mode becomes what it came to (libxdp may have found that
+ * the kernel cannot do a dispatcher). -EBUSY: somebody else's program is there. Writes the
+ * error record, which says whose.
  */
 int vtc__guard_attach(struct vtc__guard *guard, struct vtc__guard_id *id);
 /* Detach a program; 0 also if it is not there (any more). */
@@ -60,9 +60,9 @@ void vtc__guard_close(struct vtc__guard *guard);
 /* ---- Tables ---- */
 
 /*
- * Sets the counters of a slot to 0, too, if it was not used. -ENODEV: there is no target of
- * this index; -EOPNOTSUPP: the target takes no frames from programs (a veth whose peer has
- * neither a program nor GRO loses them without a word).
+ * Sets the counters of a slot to 0, too, if it was not used. -ENODEV: there is no target
+ * of this index; -EOPNOTSUPP: the target takes no frames from programs (a veth whose peer
+ * has neither a program nor GRO loses them without a word).
  */
 int vtc__guard_set_slot(struct vtc__guard *guard, uint32_t slot,
 			const struct vtc__guard_slot *value);
@@ -91,21 +91,13 @@ int vtc__guard_get_stats(struct vtc__guard *guard, uint32_t slot,
 /*
  * A second program, behind the driver, copies group frames to the targets of slots that
  * want it (group_copy) and have a rule for the frame's VLAN, for all VLANs, or take
- * everything. It is attached to the card's traffic control ingress, and is needed only if
- * a slot wants copies. What it takes to know it again; kept in the journal.
+ * everything. It is attached to the card's traffic control ingress, for which the clsact
+ * qdisc must be there (-ENOENT), and is needed only if a slot wants copies. It is known
+ * again by the guard's tables. Detaching is 0 also if it is not there (any more).
  */
-struct vtc__guard_flood {
-	uint32_t ifindex;
-	uint32_t priority; /* of the filter */
-	uint32_t handle;   /* 0: not attached yet */
-	uint32_t program;  /* number of the program in the kernel */
-};
-
-/* Attach it; ret is what it came to. The clsact qdisc must be there: -ENOENT. */
-int vtc__guard_flood_attach(struct vtc__guard *guard, struct vtc__guard_flood *ret);
-/* 0 also if it is not there (any more). */
-int vtc__guard_flood_detach(struct vtc_ctx *ctx, const struct vtc__guard_flood *flood);
+int vtc__guard_flood_attach(struct vtc__guard *guard);
+int vtc__guard_flood_detach(struct vtc_ctx *ctx, const struct vtc__guard_id *id);
 /* 1: it is attached; 0: it is not; -errno. */
-int vtc__guard_flood_attached(struct vtc_ctx *ctx, const struct vtc__guard_flood *flood);
+int vtc__guard_flood_attached(struct vtc_ctx *ctx, const struct vtc__guard_id *id);
 
 #endif

@@ -156,6 +156,7 @@ static int store(struct tool *tool, const struct option *option, const char *val
 		number++;
 		break;
 	case OPTION_NUMBER:
+	case OPTION_MAYBE:
 		if (!args_number(value, UINT32_MAX, &number) || number == 0)
 			return bad_value(tool, option, value);
 		break;
@@ -173,6 +174,14 @@ static int store(struct tool *tool, const struct option *option, const char *val
 	return 0;
 }
 
+static bool next_is_number(const struct cursor *cursor)
+{
+	uint32_t number;
+
+	return cursor->at + 1 < cursor->argc &&
+	       args_number(cursor->argv[cursor->at + 1], UINT32_MAX, &number);
+}
+
 /* The option's value: behind "=", or the next word. */
 static int take_value(struct cursor *cursor, const struct option *option,
 		      const char *equals)
@@ -186,6 +195,8 @@ static int take_value(struct cursor *cursor, const struct option *option,
 	}
 	if (equals)
 		return store(tool, option, equals + 1);
+	if (option->kind == OPTION_MAYBE && !next_is_number(cursor))
+		return store(tool, option, "1");
 	if (cursor->at + 1 >= cursor->argc)
 		return fail_usage(tool, "--%s needs a value: %s", option->name,
 				  option->value);

@@ -118,6 +118,11 @@ static const struct {
 	{ "VTC_PF_F_DESTROY", "--destroy" },
 	{ "VTC_PF_DOWN_FAIL", "--if-down fail" },
 	{ "VTC_VHOST_USER_F_TRUSTED", "--trust-memory" },
+	{ "VTC_POOL_F_EVERYTHING", "--everything" },
+	{ "VTC_POOL_F_GENERIC_XDP", "--generic" },
+	{ "VTC_POOL_F_GROUP_COPY", "--group-copy" },
+	{ "vtc_pool_opts.target", "--target" },
+	{ "vtc_pool_release()", "vtcctl pool remove" },
 };
 
 static void name_options(char *text)
@@ -240,4 +245,22 @@ int fail_plain(const struct tool *tool, int code, const char *operation,
 		json_add_text(error, "hint", hint != NULL, hint);
 	}
 	return say(code, text, error);
+}
+
+int fail_missing(const struct tool *tool, const char *what, const char *name,
+		 const char *at, const char *hint)
+{
+	struct json_object *error = NULL;
+	char *text;
+
+	if (asprintf(&text, "%s has no %s '%s'; %s", at, what, name, hint) < 0)
+		fail_memory();
+	if (tool->settings.json) {
+		error = error_json(text, EXIT_NO_DEVICE);
+		json_add_number(error, "errno", 1, ENOENT);
+		json_add_text(error, "subject", 1, name);
+		json_add_text(error, "hint", 1, hint);
+	}
+	print(text, error);
+	return EXIT_NO_DEVICE;
 }

@@ -23,6 +23,10 @@ int fail_vtc(const struct tool *tool, int code);
 int fail_plain(const struct tool *tool, int code, const char *operation,
 	       const char *subject, const char *hint);
 
+/* There is no thing of this name at a device. Returns EXIT_NO_DEVICE. */
+int fail_missing(const struct tool *tool, const char *what, const char *name,
+		 const char *at, const char *hint);
+
 /* The exit code for a negative errno number. */
 int fail_exit_code(int code);
 

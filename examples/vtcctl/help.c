@@ -5,9 +5,25 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-	&command_list,	 &command_show,	   &command_vf_create,
-	&command_vf_set, &command_vf_show, &command_vf_remove,
-	&command_watch,	 &command_switch,  NULL,
+	&command_list,
+	&command_show,
+	&command_vf_create,
+	&command_vf_set,
+	&command_vf_show,
+	&command_vf_remove,
+	&command_explain,
+	&command_pool_create,
+	&command_pool_list,
+	&command_pool_show,
+	&command_pool_filter,
+	&command_pool_rate,
+	&command_pool_stats,
+	&command_pool_audit,
+	&command_pool_remove,
+	&command_pool_recover,
+	&command_watch,
+	&command_switch,
+	NULL,
 };
 
 #define GLOBAL(field) .offset = offsetof(struct settings, field)
@@ -23,7 +39,7 @@ const struct option global_options[] = {
 	  GLOBAL(state_dir),
 	  .kind = OPTION_TEXT,
 	  .value = "DIR",
-	  .help = "where locks between processes are kept (/run/libvtc)" },
+	  .help = "where locks and journals are kept (/run/libvtc)" },
 	{ .name = "verbose",
 	  GLOBAL(verbose),
 	  .letter = 'v',
@@ -89,6 +105,8 @@ void help_command(const struct command *command)
 		printf("\n%s\n", command->details);
 	if (command->explain)
 		command->explain();
+	if (command->example)
+		printf("\nExample:\n  vtcctl %s\n", command->example);
 	if (has_options(command)) {
 		printf("\nOptions:\n");
 		print_options(command->options);
@@ -114,15 +132,16 @@ static void print_commands(const char *group)
 void help_tool(const char *group)
 {
 	help_usage(stdout, NULL);
-	printf("\nShow network functions, create and configure virtual functions, and\n"
-	       "switch packets between virtual machines.\n"
+	printf("\nShow network functions, create and configure virtual functions, sort a\n"
+	       "card's frames into pools for virtual machines, and switch packets "
+	       "between\nthem.\n"
 	       "\nCommands:\n");
 	print_commands(group);
 	printf("\nOptions of every command:\n");
 	print_options(global_options);
-	printf("\nDEV and PF are a network interface (eth0), a PCI address (0000:01:00.0 "
-	       "or\n"
-	       "01:00.0) or a device on another bus (netdevsim1).\n"
+	printf("\nDEV, PF and NIC are a network interface (eth0), a PCI address "
+	       "(0000:01:00.0\n"
+	       "or 01:00.0) or a device on another bus (netdevsim1).\n"
 	       "\nExit codes: 0 done (or so already), 1 failed, 2 wrong command line, 3 "
 	       "no such\n"
 	       "device, 4 not permitted, 5 busy, 6 timed out, 7 not supported.\n");

@@ -212,25 +212,6 @@ static uint64_t number_at(struct json_object *row, const char *key)
 	return (uint64_t)json_object_get_int64(value);
 }
 
-/* Three digits and a letter. */
-static void print_short(FILE *out, uint64_t number)
-{
-	static const char letters[] = " kMGT";
-	double rest = (double)number;
-	size_t i = 0;
-
-	for (; rest >= 999.5 && i < sizeof(letters) - 2; i++)
-		rest /= 1000;
-	if (i == 0)
-		fprintf(out, "%.0f", rest);
-	else
-		fprintf(out, "%.*f%c",
-			rest < 9.995   ? 2
-			: rest < 99.95 ? 1
-				       : 0,
-			rest, letters[i]);
-}
-
 static void print_queues(FILE *out, struct json_object *row)
 {
 	fprintf(out, "%llu/%llu", (unsigned long long)number_at(row, "queues"),
@@ -239,22 +220,22 @@ static void print_queues(FILE *out, struct json_object *row)
 
 static void print_rx_packets(FILE *out, struct json_object *row)
 {
-	print_short(out, number_at(row, "rx_packets_per_second"));
+	table_print_short(out, number_at(row, "rx_packets_per_second"));
 }
 
 static void print_rx_bits(FILE *out, struct json_object *row)
 {
-	print_short(out, 8 * number_at(row, "rx_bytes_per_second"));
+	table_print_short(out, 8 * number_at(row, "rx_bytes_per_second"));
 }
 
 static void print_tx_packets(FILE *out, struct json_object *row)
 {
-	print_short(out, number_at(row, "tx_packets_per_second"));
+	table_print_short(out, number_at(row, "tx_packets_per_second"));
 }
 
 static void print_tx_bits(FILE *out, struct json_object *row)
 {
-	print_short(out, 8 * number_at(row, "tx_bytes_per_second"));
+	table_print_short(out, 8 * number_at(row, "tx_bytes_per_second"));
 }
 
 /* Only those that there were: "room 12 bad 3". */

@@ -122,6 +122,24 @@ static bool is_shown(struct json_object *rows, const struct column *column)
 	return false;
 }
 
+void table_print_short(FILE *out, uint64_t number)
+{
+	static const char letters[] = " kMGT";
+	double rest = (double)number;
+	size_t i = 0;
+
+	for (; rest >= 999.5 && i < sizeof(letters) - 2; i++)
+		rest /= 1000;
+	if (i == 0)
+		fprintf(out, "%.0f", rest);
+	else
+		fprintf(out, "%.*f%c",
+			rest < 9.995   ? 2
+			: rest < 99.95 ? 1
+				       : 0,
+			rest, letters[i]);
+}
+
 /* All cells of one column, the heading first. */
 struct strip {
 	const struct column *column;

@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* A column of a table, or a line of a record; a list of them ends with a NULL heading. */
@@ -25,6 +26,9 @@ void table_print(struct json_object *rows, const struct column *columns);
 
 /* One object, a line for each field. */
 void table_print_record(struct json_object *row, const struct column *columns);
+
+/* A number as three digits and a letter. */
+void table_print_short(FILE *out, uint64_t number);
 
 /* One value as text. */
 void table_print_value(FILE *out, struct json_object *row, const char *key);

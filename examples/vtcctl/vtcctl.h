@@ -54,7 +54,18 @@ struct settings {
 	uint32_t interval;
 	uint32_t duration;
 	uint32_t age;
+	uint32_t backend;
+	uint32_t everything;
+	uint32_t group_copy;
+	uint32_t generic;
+	uint32_t weight;
+	uint32_t no_rate;
+	uint32_t watch; /* seconds */
 	const char *tap;
+	const char *target;
+	const char *min_rate;
+	const char *max_rate;
+	struct text_list filters;
 	struct text_list sockets;
 	struct text_list captures;
 	struct text_list macs;
@@ -63,6 +74,7 @@ struct settings {
 enum option_kind {
 	OPTION_FLAG,   /* counts how often it was given */
 	OPTION_NUMBER, /* from 1 */
+	OPTION_MAYBE,  /* a number from 1, or 1 if the next word is none */
 	OPTION_CHOICE,
 	OPTION_TEXT,
 	OPTION_LIST, /* of texts: it may be given again */
@@ -92,6 +104,7 @@ struct command {
 	const char *args;    /* names of its parameters, for the help */
 	const char *summary; /* one line */
 	const char *details; /* more lines, or NULL */
+	const char *example; /* a whole line, or NULL */
 	const struct option *options;
 	void (*explain)(void); /* prints the end of its help, or NULL */
 	int (*run)(struct tool *tool);
@@ -108,7 +121,17 @@ struct tool {
 	unsigned int arg_count;
 };
 
+extern const struct command command_explain;
 extern const struct command command_list;
+extern const struct command command_pool_audit;
+extern const struct command command_pool_create;
+extern const struct command command_pool_filter;
+extern const struct command command_pool_list;
+extern const struct command command_pool_rate;
+extern const struct command command_pool_recover;
+extern const struct command command_pool_remove;
+extern const struct command command_pool_show;
+extern const struct command command_pool_stats;
 extern const struct command command_show;
 extern const struct command command_switch;
 extern const struct command command_vf_create;

@@ -41,12 +41,15 @@ struct vtc__journal;
  * Lock and read the journal of a name (letters, digits, '.', '_', '-'). Records of before
  * the machine's last start are dropped: what they tell of went with it. -EBUSY: still
  * locked by another process at the deadline (on vtc__now_ns()). -EBADMSG: damaged, or of a
- * later version; the file is left as it is, and the error record says what to do.
+ * later version; the file is left as it is. The error record says what to do; its
+ * operation and subject are the caller's to replace.
  */
 int vtc__journal_open(struct vtc_ctx *ctx, const char *name, uint64_t deadline_ns,
 		      struct vtc__journal **ret_journal);
 /* Unlock. The file is removed if no record is left. */
 void vtc__journal_close(struct vtc__journal *journal);
+
+struct vtc_ctx *vtc__journal_ctx(const struct vtc__journal *journal);
 
 /* Names of the journals that begin with prefix and are not empty. */
 int vtc__journal_list(struct vtc_ctx *ctx, const char *prefix, vtc__name_fn fn,
@@ -83,14 +86,12 @@ bool vtc__record_mine(const struct vtc__journal *journal,
 		      const struct vtc__record *record);
 
 /*
- * How to undo records of a kind. It must bear that the change was never made, or is
- * undone already, or that somebody changed the thing since (then it is left alone): all
- * three are 0. A thing that is gone needs no undoing, either.
+ * How to undo a record. It must bear that the change was never made, or is undone already,
+ * or that somebody changed the thing since (then it is left alone): all three are 0. A
+ * thing that is gone needs no undoing, either. It writes the error record when it fails,
+ * also if the kind is not known.
  */
-struct vtc__undo {
-	const char *kind;
-	int (*undo)(void *env, const struct vtc__record *record);
-};
+typedef int (*vtc__undo_fn)(void *env, const struct vtc__record *record);
 
 struct vtc__undone {
 	unsigned int undone, failed;
@@ -101,10 +102,9 @@ struct vtc__undone {
 /*
  * Undo the records that wanted() picks, the last one first, and go on past failures. What
  * is undone is removed; what failed, or is of an unknown kind, stays. 0, or the first
- * failure.
+ * failure. undone (may be NULL) is added to: it begins as zero.
  */
-int vtc__journal_undo(struct vtc__journal *journal, const struct vtc__undo *const *kinds,
-		      void *env,
+int vtc__journal_undo(struct vtc__journal *journal, vtc__undo_fn undo, void *env,
 		      bool (*wanted)(void *arg, const struct vtc__record *record),
 		      void *arg, struct vtc__undone *undone);
 

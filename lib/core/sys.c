@@ -10,6 +10,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,8 +159,15 @@ static int open_dir(const char *dir)
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* A name is in the directory, which has to reach the disk as well. */
+static int sync_dir(int dir)
+{
+	/* Some file systems have nothing to do for that, and say so. */
+	return fsync(dir) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 static int replace_at(int dir, const char *name, const char *temp, const void *data,
@@ -176,12 +184,11 @@ static int replace_at(int dir, const char *name, const char *temp, const void *d
 		err = -errno;
 	if (!err && renameat(dir, temp, dir, name) < 0)
 		err = -errno;
-	if (err)
+	if (err) {
 		(void)unlinkat(dir, temp, 0);
-	/* The name is in the directory, which has to reach the disk as well. */
-	else if (fsync(dir) < 0)
-		err = -errno;
-	return err;
+		return err;
+	}
+	return sync_dir(dir);
 }
 
 static int kernel_replace(void *priv, const char *dir, const char *name, const void *data,
@@ -205,15 +212,24 @@ static int kernel_replace(void *priv, const char *dir, const char *name, const v
 static int kernel_remove(void *priv, const char *dir, const char *name)
 {
 	int fd = open_dir(dir);
-	int err = 0;
+	int err;
 
 	(void)priv;
 	if (fd < 0)
 		return fd;
-	if (unlinkat(fd, name, 0) < 0 || fsync(fd) < 0)
+	if (unlinkat(fd, name, 0) < 0)
 		err = -errno;
+	else
+		err = sync_dir(fd);
 	close(fd);
 	return err;
+}
+
+static int kernel_process(void *priv, uint32_t pid)
+{
+	(void)priv;
+	/* Without the right to send it a signal it exists all the same. */
+	return kill((pid_t)pid, 0) < 0 && errno == ESRCH ? -ESRCH : 0;
 }
 
 static int kernel_ethtool(void *priv, const char *name, void *data)
@@ -355,6 +371,7 @@ const struct vtc__sys vtc__sys_kernel = {
 	.lock = kernel_lock,
 	.replace = kernel_replace,
 	.remove = kernel_remove,
+	.process = kernel_process,
 	.ethtool = kernel_ethtool,
 	.foreign = kernel_foreign,
 	.nl_open = kernel_nl_open,

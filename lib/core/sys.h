@@ -46,6 +46,9 @@ struct vtc__sys {
 		       size_t len);
 	int (*remove)(void *priv, const char *dir, const char *name);
 
+	/* Whether there is a process of this number: 0, or -ESRCH. */
+	int (*process)(void *priv, uint32_t pid);
+
 	/* SIOCETHTOOL on an interface of this network namespace; data is in and out. */
 	int (*ethtool)(void *priv, const char *name, void *data);
 

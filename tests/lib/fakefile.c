@@ -221,3 +221,20 @@ int vtct_file_lock(void *priv, const char *dir, const char *name)
 
 	return fault ? fault : vtc__sys_kernel.lock(NULL, dir, name);
 }
+
+int vtct_file_replace(void *priv, const char *dir, const char *name, const void *data,
+		      size_t len)
+{
+	struct vtct_kernel *k = priv;
+	int fault = vtct_fault(k, VTCT_REPLACE, name);
+
+	return fault ? fault : vtc__sys_kernel.replace(NULL, dir, name, data, len);
+}
+
+int vtct_file_remove(void *priv, const char *dir, const char *name)
+{
+	struct vtct_kernel *k = priv;
+	int fault = vtct_fault(k, VTCT_REMOVE, name);
+
+	return fault ? fault : vtc__sys_kernel.remove(NULL, dir, name);
+}

@@ -72,6 +72,8 @@ struct vtct_kernel {
 	struct vtct_request *requests;
 	struct vtct_family *families;
 	uint16_t next_family;
+	int (*ethtool)(void *arg, const char *name, void *data);
+	void *ethtool_arg;
 };
 
 /* A request on its way through the emulation: answers are queued on the socket. */
@@ -91,6 +93,9 @@ int vtct_file_write_slow(void *priv, const char *path, const void *data, size_t 
 			 uint64_t timeout_ns, int *ret_helper);
 void vtct_file_reap(void *priv, int helper);
 int vtct_file_lock(void *priv, const char *dir, const char *name);
+int vtct_file_replace(void *priv, const char *dir, const char *name, const void *data,
+		      size_t len);
+int vtct_file_remove(void *priv, const char *dir, const char *name);
 
 /* fakekernel.c: the fault of this call, if it has one; path may be NULL. */
 int vtct_fault(struct vtct_kernel *k, enum vtct_call call, const char *path);

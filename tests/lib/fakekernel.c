@@ -262,6 +262,37 @@ static uint64_t fake_now_ns(void *priv)
 	return vtct_now_ns(priv);
 }
 
+/* ---- Processes, ethtool, and what other libraries do ---- */
+
+static int fake_process(void *priv, uint32_t pid)
+{
+	int fault = vtct_fault(priv, VTCT_PROCESS, NULL);
+
+	return fault ? fault : vtc__sys_kernel.process(NULL, pid);
+}
+
+void vtct_set_ethtool(struct vtct_kernel *k,
+		      int (*fn)(void *arg, const char *name, void *data), void *arg)
+{
+	k->ethtool = fn;
+	k->ethtool_arg = arg;
+}
+
+static int fake_ethtool(void *priv, const char *name, void *data)
+{
+	struct vtct_kernel *k = priv;
+	int fault = vtct_fault(k, VTCT_ETHTOOL, name);
+
+	if (fault)
+		return fault;
+	return k->ethtool ? k->ethtool(k->ethtool_arg, name, data) : -EOPNOTSUPP;
+}
+
+static int fake_foreign(void *priv, const char *what)
+{
+	return vtct_fault(priv, VTCT_FOREIGN, what);
+}
+
 const struct vtc__sys vtct_sys = {
 	.read = vtct_file_read,
 	.write = vtct_file_write,
@@ -271,6 +302,11 @@ const struct vtc__sys vtct_sys = {
 	.write_slow = vtct_file_write_slow,
 	.reap = vtct_file_reap,
 	.lock = vtct_file_lock,
+	.replace = vtct_file_replace,
+	.remove = vtct_file_remove,
+	.process = fake_process,
+	.ethtool = fake_ethtool,
+	.foreign = fake_foreign,
 	.nl_open = vtct_nl_open,
 	.nl_join = vtct_nl_join,
 	.nl_send = vtct_nl_send,

@@ -103,6 +103,11 @@ enum vtct_call {
 	VTCT_LIST,
 	VTCT_WRITE_SLOW,
 	VTCT_LOCK,
+	VTCT_REPLACE,
+	VTCT_REMOVE,
+	VTCT_PROCESS,
+	VTCT_ETHTOOL,
+	VTCT_FOREIGN,
 	VTCT_NL_OPEN,
 	VTCT_NL_JOIN,
 	VTCT_NL_SEND,
@@ -123,6 +128,13 @@ void vtct_fail_path(struct vtct_kernel *k, enum vtct_call call, const char *patt
 		    int error);
 /* Forget all faults of the two functions above. */
 void vtct_fail_clear(struct vtct_kernel *k);
+
+/*
+ * Commands of SIOCETHTOOL from now on: 0 or -errno, data is in and out. NULL: every one
+ * is -EOPNOTSUPP.
+ */
+void vtct_set_ethtool(struct vtct_kernel *k,
+		      int (*fn)(void *arg, const char *name, void *data), void *arg);
 
 /*
  * What the caller may do: false makes changes fail with -EACCES (files) and -EPERM

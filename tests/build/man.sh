@@ -16,14 +16,14 @@ fi
 vtcctl=$top_builddir/examples/vtcctl/vtcctl
 if [ -x "$vtcctl" ]; then
 	sed 's/\\-/-/g' "$top_srcdir"/doc/vtcctl.8 >"$scratch"/page
-	"$vtcctl" --help | sed -n '/^Commands:/,/^$/s/^  \(vf [a-z]*\|[a-z]*\) .*/\1/p' >"$scratch"/commands
+	"$vtcctl" --help | sed -n '/^Commands:/,/^$/s/^  \(vf [a-z]*\|pool [a-z]*\|[a-z]*\) .*/\1/p' >"$scratch"/commands
 	verdict "there are commands" "$(grep -qx 'vf set' "$scratch"/commands || echo none)"
 	verdict "each command has a paragraph in vtcctl(8)" "$(while read -r command; do
 		grep -Eq "^\.B $command( |$)" "$scratch"/page || echo "$command"
 	done <"$scratch"/commands)"
 	verdict "each option has a paragraph in vtcctl(8)" "$(while read -r command; do
 		"$vtcctl" $command --help
-	done <"$scratch"/commands | sed -n 's/^  .*--\([a-z-]*\).*/--\1/p' | sort -u | while read -r option; do
+	done <"$scratch"/commands | sed -n 's/^  \(    \|-[A-Za-z], \)--\([a-z-]*\).*/--\2/p' | sort -u | while read -r option; do
 		grep -A1 '^\.TP' "$scratch"/page | grep -Eq -e "^\.B.* ?$option( |\"|$)" || echo "$option"
 	done)"
 else

@@ -30,12 +30,21 @@ offers() {
 
 sysfs="vtcctl --sysfs $scratch/sysfs"
 
-offers "commands" "vtcctl " "list show switch vf watch"
+offers "commands" "vtcctl " "explain list pool show switch vf watch"
 offers "a command that was begun" "vtcctl sh" "show"
 offers "sockets" "vtcctl switch --socket $scratch/sy" "$scratch/sysfs"
 offers "nothing for a number of seconds" "vtcctl switch --stats " ""
 offers "options behind one that takes a number" "vtcctl switch --stats 5 --du" "--duration"
 offers "commands of a group" "vtcctl vf " "create remove set show"
+offers "commands for pools" "vtcctl pool " "audit create filter list rate recover remove show stats"
+offers "interfaces that may have a pool" "$sysfs pool create e" "eth7"
+offers "interfaces behind options with values" "$sysfs explain --queues 2 --backend xdp e" "eth7"
+offers "backends" "vtcctl explain eth7 --backend " "auto macvlan ntuple tc vf xdp"
+offers "targets" "$sysfs pool create eth7 vm1 --target e" "eth7"
+offers "nothing for a rate" "vtcctl pool rate eth7 vm1 --max " ""
+offers "actions on filters" "vtcctl pool filter eth7 vm1 " "add list remove"
+offers "nothing for a filter to add" "vtcctl pool filter eth7 vm1 add " ""
+offers "options behind one that may take a number" "vtcctl pool stats --watch 5 --co" "--count"
 offers "all devices" "$sysfs show " "0000:04:00.0 0000:3b:00.0 0000:3b:10.0 0000:3b:10.2 eth7"
 offers "PFs only" "$sysfs vf create " "0000:3b:00.0 eth7"
 offers "an interface that was begun" "$sysfs vf set e" "eth7"
@@ -55,9 +64,10 @@ offers "directories" "vtcctl --sysfs $scratch/sy" "$scratch/sysfs"
 
 # words OPTION... : the options, or the attributes, that the help of a command names.
 options_of() {
-	vtcctl "$@" --help | sed -n 's/^  .*--\([a-z-]*\).*/--\1/p' | sort | paste -sd ' '
+	vtcctl "$@" --help | sed -n 's/^  \(    \|-[A-Za-z], \)--\([a-z-]*\).*/--\2/p' | sort | paste -sd ' '
 }
-for command in list show "vf create" "vf set" "vf show" "vf remove" watch switch; do
+for command in list show "vf create" "vf set" "vf show" "vf remove" watch switch explain "pool create" \
+	"pool list" "pool show" "pool filter" "pool rate" "pool stats" "pool audit" "pool remove" "pool recover"; do
 	offers "the options of $command are those of its help" "vtcctl $command --" "$(options_of $command)"
 done
 offers "attributes are those of the help" "vtcctl vf set eth7 0 " \

@@ -5,10 +5,14 @@
 
 #include "feature.h"
 #include "step.h"
+#include "vf-step.h"
 
 /* Sorted by name. */
 const struct vtc__step_kind *const vtc__step_kinds[] = {
 	&vtc__step_feature,
+	&vtc__step_vf,
+	&vtc__step_vf_attr,
+	&vtc__step_vf_mac,
 	NULL,
 };
 

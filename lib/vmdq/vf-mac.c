@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The address that a VF's own interface uses. It is found by the VF each time, never by
+ * its index alone: it may have gone to a virtual machine or another network namespace
+ * meanwhile, where it is nothing of ours.
+ */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/netlink.h"
+#include "core/sysfs.h"
+#include "vf-step.h"
+
+int vtc__vf_netdev(struct vtc_pf *pf, uint32_t vf, struct vtc__pf_netdev *ret,
+		   struct vtc_mac *ret_mac)
+{
+	char path[VTC__PATH_MAX], file[VTC__PATH_MAX], text[VTC_MAC_TEXT_LEN + 2];
+	int err = vtc__path(path, sizeof(path), "%s/virtfn%u", pf->path, vf);
+
+	if (!err)
+		err = vtc__pf_find_netdev(pf->ctx, path, ret);
+	if (!err)
+		err = vtc__path(file, sizeof(file), "%s/net/%s/address", path, ret->name);
+	if (!err && vtc__sysfs_read(pf->ctx, file, text, sizeof(text)) < 0)
+		err = -ENODEV;
+	return err ? err : vtc_mac_parse(text, ret_mac) ? -ENODEV : 0;
+}
+
+static int put_address(struct vtc_ctx *ctx, struct vtc__nl *nl, uint32_t ifindex,
+		       const struct vtc_mac *mac)
+{
+	struct ifinfomsg ifi = { .ifi_index = (int)ifindex };
+	struct vtc__nlmsg *msg = vtc__nlmsg_new(RTM_SETLINK, 0, 128);
+	int err = msg ? vtc__nlmsg_append(msg, &ifi, sizeof(ifi)) : -ENOMEM;
+
+	if (!err)
+		err = vtc__nlmsg_put(msg, IFLA_ADDRESS, mac->addr, sizeof(mac->addr));
+	if (!err)
+		err = vtc__nl_request(ctx, nl, msg, NULL, NULL);
+	if (msg)
+		vtc__nlmsg_free(msg);
+	return err;
+}
+
+static int set_address(struct vtc__txn *txn, const struct vtc__pf_netdev *netdev,
+		       const struct vtc_mac *mac)
+{
+	struct vtc__nl *nl = NULL;
+	int err = vtc__nl_rt(txn->ctx, &nl);
+
+	if (!err)
+		err = put_address(txn->ctx, nl, netdev->ifindex, mac);
+	if (!err)
+		return 0;
+	vtc__err(txn->ctx, err, VTC_ERROR_ORIGIN_NETLINK, "set address of VF's interface",
+		 "%s", netdev->name);
+	vtc__err_message(txn->ctx, "%s", nl ? vtc__nl_message(nl) : "");
+	return err;
+}
+
+struct found {
+	struct vtc__pf_netdev netdev;
+	struct vtc_mac mac;
+};
+
+/* The interface that the step is about; -ENODEV: it is not here any more. */
+static int find(struct vtc__txn *txn, const struct vtc__vf_mac_step *step,
+		struct found *ret)
+{
+	struct vtc_pf *pf;
+	int err = vtc__vf_open_pf(txn, &pf);
+
+	if (err)
+		return err == -EOPNOTSUPP ? -ENODEV : err;
+	err = vtc__vf_netdev(pf, step->vf, &ret->netdev, &ret->mac);
+	if (!err && ret->netdev.ifindex != step->netdev)
+		err = -ENODEV;
+	vtc_pf_close(pf);
+	return err;
+}
+
+static bool same(const struct vtc_mac *a, const struct vtc_mac *b)
+{
+	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
+{
+	const struct vtc__vf_mac_step *step = data;
+	struct found found;
+	int err;
+
+	(void)changed;
+	if (len < sizeof(*step))
+		return -EBADMSG;
+	err = find(txn, step, &found);
+	if (err)
+		return err == -ENODEV ? 0 : err;
+	return same(&found.mac, &step->set) ? 0
+					    : set_address(txn, &found.netdev, &step->set);
+}
+
+static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
+		 size_t text_len)
+{
+	const struct vtc__vf_mac_step *step = data;
+	struct found found;
+	int err;
+
+	if (len < sizeof(*step))
+		return -EBADMSG;
+	err = find(txn, step, &found);
+	if (err)
+		return err == -ENODEV ? 1 : err;
+	if (same(&found.mac, &step->set))
+		return 1;
+	snprintf(text, text_len, "%s has another address", found.netdev.name);
+	return 0;
+}
+
+static int undo(struct vtc__txn *txn, const void *data, size_t len)
+{
+	const struct vtc__vf_mac_step *step = data;
+	struct found found;
+	int err;
+
+	if (len < sizeof(*step))
+		return -EBADMSG;
+	err = find(txn, step, &found);
+	if (err)
+		return err == -ENODEV ? 0 : err;
+	if (!same(&found.mac, &step->set) || same(&step->before, &step->set))
+		return 0;
+	err = set_address(txn, &found.netdev, &step->before);
+	return err == -ENODEV ? 0 : err;
+}
+
+const struct vtc__step_kind vtc__step_vf_mac = {
+	.name = "vf-mac",
+	.apply = apply,
+	.check = check,
+	.undo = undo,
+};

@@ -13,6 +13,9 @@
 
 #define VTC__IFNAME_LEN 16
 
+/* What the names of all cards' journals begin with. */
+#define VTC__UPLINK_JOURNAL "vmdq-"
+
 /* What drivers do differently; zero is the usual. Sources: see quirks.c. */
 struct vtc__quirks {
 	const char *driver;
@@ -39,6 +42,12 @@ struct vtc__uplink {
 /* By interface name or bus address. -ENODEV, and writes the error record. */
 int vtc__uplink_find(struct vtc_ctx *ctx, const char *nic, const char *operation,
 		     struct vtc__uplink *ret);
+/*
+ * By index, as of a journal. -ENODEV: it is gone; then all of it that is known (the index,
+ * no name) is in ret all the same, so that its journal can be opened. Leaves the error
+ * record alone.
+ */
+int vtc__uplink_by_index(struct vtc_ctx *ctx, uint32_t ifindex, struct vtc__uplink *ret);
 /* By index: the name of today. -ENODEV: gone. Leaves the error record alone. */
 int vtc__uplink_refresh(struct vtc__uplink *uplink);
 /* Any interface by name; -ENODEV. Leaves the error record alone. */

@@ -56,10 +56,9 @@ static int take_family(void *arg, const struct nlmsghdr *msg)
 	return 0;
 }
 
-int vtc__genl_find(struct vtc_ctx *ctx, const char *name, struct vtc__genl_family *ret)
+static int get_family(struct vtc_ctx *ctx, const char *name, vtc__nl_fn fn, void *arg)
 {
 	const struct vtc__genl_family controller = { .id = GENL_ID_CTRL, .version = 1 };
-	struct vtc__genl_family family = { .id = 0 };
 	struct vtc__nlmsg *msg;
 	struct vtc__nl *nl;
 	int err = vtc__nl_genl(ctx, &nl);
@@ -71,12 +70,58 @@ int vtc__genl_find(struct vtc_ctx *ctx, const char *name, struct vtc__genl_famil
 		return -ENOMEM;
 	err = vtc__nlmsg_put_str(msg, CTRL_ATTR_FAMILY_NAME, name);
 	if (!err)
-		err = vtc__nl_request(ctx, nl, msg, take_family, &family);
+		err = vtc__nl_request(ctx, nl, msg, fn, arg);
 	vtc__nlmsg_free(msg);
+	return err;
+}
+
+int vtc__genl_find(struct vtc_ctx *ctx, const char *name, struct vtc__genl_family *ret)
+{
+	struct vtc__genl_family family = { .id = 0 };
+	int err = get_family(ctx, name, take_family, &family);
+
 	if (!err && !family.id)
 		err = -EPROTO;
 	if (!err)
 		*ret = family;
+	return err;
+}
+
+struct group {
+	const char *name;
+	uint32_t id; /* 0: not found */
+};
+
+static int take_groups(void *arg, const struct nlmsghdr *msg)
+{
+	const struct nlattr *tb[CTRL_ATTR_MAX + 1], *one[CTRL_ATTR_MCAST_GRP_MAX + 1];
+	const struct nlattr *group = NULL;
+	struct group *wanted = arg;
+	const char *name;
+
+	if (vtc__genl_parse(msg, tb, CTRL_ATTR_MAX))
+		return -EPROTO;
+	while (tb[CTRL_ATTR_MCAST_GROUPS] &&
+	       (group = vtc__nla_foreach_next(tb[CTRL_ATTR_MCAST_GROUPS], group))) {
+		if (vtc__nla_parse_nested(group, one, CTRL_ATTR_MCAST_GRP_MAX) ||
+		    vtc__nla_str(one[CTRL_ATTR_MCAST_GRP_NAME], &name) ||
+		    strcmp(name, wanted->name) != 0)
+			continue;
+		return vtc__nla_u32(one[CTRL_ATTR_MCAST_GRP_ID], &wanted->id);
+	}
+	return 0;
+}
+
+int vtc__genl_group(struct vtc_ctx *ctx, const char *family, const char *name,
+		    uint32_t *ret)
+{
+	struct group group = { .name = name };
+	int err = get_family(ctx, family, take_groups, &group);
+
+	if (!err && !group.id)
+		err = -ENOENT;
+	if (!err)
+		*ret = group.id;
 	return err;
 }
 

@@ -17,6 +17,9 @@ struct vtc__genl_family {
 
 /* -ENOENT: this kernel does not have the family (or its module is not loaded). */
 int vtc__genl_find(struct vtc_ctx *ctx, const char *name, struct vtc__genl_family *ret);
+/* Number of a multicast group of a family. -ENOENT: there is none. */
+int vtc__genl_group(struct vtc_ctx *ctx, const char *family, const char *name,
+		    uint32_t *ret);
 bool vtc__genl_has_op(const struct vtc__genl_family *family, uint8_t cmd);
 
 /* A request message for a command of a family. NULL: memory is out. */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "feature.h"
+#include "pool.h"
 #include "step.h"
 #include "vf-step.h"
 
@@ -10,6 +11,11 @@
 /* clang-format off */
 const struct vtc__step_kind *const vtc__step_kinds[] = {
 	&vtc__step_feature,
+	&vtc__step_filter,
+	&vtc__step_guard,
+	&vtc__step_match,
+	&vtc__step_pool,
+	&vtc__step_slot,
 	&vtc__step_vf,
 	&vtc__step_vf_attr,
 	&vtc__step_vf_mac,

@@ -1,17 +1,71 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The port on a pool. */
+/* The port on a pool, and its sockets in the guard. */
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "pool.h"
 
-int vtc__pool_set_port(struct vtc_pool *pool, struct vtc__pool_port *port)
+#define OPERATION "open port on pool"
+
+int vtc__pool_enter_sockets(struct vtc__txn *txn, struct vtc_pool *pool)
 {
-	(void)pool, (void)port;
-	return -EOPNOTSUPP;
+	struct vtc__guard *guard;
+	int err;
+
+	if (!pool->port || !pool->backend->uses_guard)
+		return 0;
+	err = vtc__txn_guard(txn, &guard);
+	for (uint32_t i = 0; !err && i < pool->data.queue_count; i++) {
+		int fd = pool->port->socket(pool->port, i);
+
+		if (fd >= 0)
+			err = vtc__guard_set_socket(guard, pool->data.slot,
+						    pool->data.queue_first + i, fd);
+	}
+	return err;
 }
 
+static int enter(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	int err = vtc__pool_enter_sockets(txn, pool);
+
+	if (err) {
+		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION);
+		vtc__err_message(pool->ctx, "its sockets cannot be entered into the "
+					    "guard's tables");
+		vtc__err_hint(pool->ctx, "vtc_pool_audit() brings the guard back if "
+					 "somebody took it off");
+	}
+	return err;
+}
+
+int vtc__pool_set_port(struct vtc_pool *pool, struct vtc__pool_port *port)
+{
+	struct vtc__txn txn;
+	int err;
+
+	if (pool->port) {
+		vtc__pool_err(pool, -EBUSY, VTC_ERROR_ORIGIN_LIBRARY, OPERATION);
+		vtc__err_message(pool->ctx, "the pool has a port");
+		return -EBUSY;
+	}
+	err = vtc__pool_begin(pool, OPERATION, true, &txn);
+	if (err)
+		return err;
+	pool->port = port;
+	err = enter(&txn, pool);
+	if (err)
+		pool->port = NULL;
+	return vtc__pool_finish(pool, &txn, err);
+}
+
+/* The kernel takes a socket out of the guard's table when it is closed. */
 void vtc__pool_drop_port(struct vtc_pool *pool, struct vtc__pool_port *port)
 {
-	(void)pool, (void)port;
+	if (pool->port != port)
+		return;
+	pool->port = NULL;
+	if (pool->closed)
+		vtc_pool_close(pool);
 }

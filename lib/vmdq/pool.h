@@ -63,6 +63,12 @@ struct vtc_pool {
 
 /* ---- Handles (pool.c) ---- */
 
+struct vtc_pool *vtc__pool_new(const struct vtc__uplink *uplink, const char *name);
+/* A record of kind "pool". -EBADMSG: it makes no sense. */
+int vtc__pool_data_of(const struct vtc__record *record, struct vtc__pool_data *ret);
+/* Read from the journal what it is today. -ENOENT. Leaves the error record alone. */
+int vtc__pool_load(struct vtc__txn *txn, struct vtc_pool *pool);
+
 /*
  * Begin to change a pool, or (change false) to look at it: locks the card's journal and
  * takes notice of what others did meanwhile. -ENOENT: somebody released it; -EBUSY: it is
@@ -91,7 +97,7 @@ struct vtc__backend {
 		     size_t len);
 	/*
 	 * Make it: pool->data is filled, but for what the backend picks (queues, vf,
-	 * netdev); steps as need be, of group pool->name. The step "pool" is added by the
+	 * netdev; queue_count is how many are asked for); steps as need be, of group pool->name. The step "pool" is added by the
 	 * caller before, and updated after. Writes the error record.
 	 */
 	int (*request)(struct vtc__txn *txn, struct vtc_pool *pool);
@@ -128,16 +134,25 @@ struct vtc_pool_choice {
 /* Ask all backends; what refused before (result below 0) is not asked again. */
 void vtc__choice_make(struct vtc__txn *txn, const struct vtc_pool_opts *opts,
 		      struct vtc_pool_choice *choice);
+/* Nobody can do it: the error record, with all reasons. The result for the caller. */
+int vtc__choice_explain(const struct vtc_pool *pool, const struct vtc_pool_opts *opts,
+			const char *operation);
 const struct vtc__backend *vtc__backend_find(uint32_t id); /* NULL: none */
 /* Options as the caller gave them, checked. Writes the error record. */
 int vtc__pool_load_opts(struct vtc_ctx *ctx, const char *operation,
 			const struct vtc_pool_opts *given, struct vtc_pool_opts *ret);
 bool vtc__pool_name_ok(const char *name);
 
-/* ---- What backends share (pool-guard.c) ---- */
+/* ---- Filters (pool-filter.c) ---- */
 
-extern const struct vtc__step_kind vtc__kind_filter, vtc__kind_guard, vtc__kind_match,
-	vtc__kind_pool, vtc__kind_slot;
+/* The filter of a group with this tag; NULL: none. */
+const struct vtc__record *vtc__pool_find_tag(struct vtc__txn *txn, const char *group,
+					     uint32_t tag);
+
+/* ---- What backends share (pool-guard.c, pool-slot.c) ---- */
+
+extern const struct vtc__step_kind vtc__step_filter, vtc__step_guard, vtc__step_match,
+	vtc__step_pool, vtc__step_slot;
 
 /* Data of the step "guard". */
 struct vtc__guard_step {
@@ -149,12 +164,18 @@ struct vtc__guard_step {
 
 /* The card's record of it; NULL: no guard is there. Valid as any record's data. */
 const struct vtc__guard_step *vtc__pool_guard_step(struct vtc__txn *txn);
+/* Slots that records tell of, as bits. */
+uint64_t vtc__pool_used_slots(struct vtc__txn *txn);
+/* The target of today, which may have been deleted and made again. */
+void vtc__pool_load_target(struct vtc__txn *txn, struct vtc_pool *pool);
 
 /*
  * The guard on the card (shared step "guard", if it is not there yet), and this pool's
  * slot in it (step "slot"); fills pool->note.
  */
 int vtc__pool_do_guard(struct vtc__txn *txn, struct vtc_pool *pool);
+/* The second part of it alone. */
+int vtc__pool_do_slot(struct vtc__txn *txn, struct vtc_pool *pool);
 /* The guard's entry of a filter (step "filter"). */
 int vtc__pool_do_guard_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 			      const struct vtc_filter *filter, uint32_t tag);
@@ -168,6 +189,13 @@ int vtc__pool_do_match(struct vtc__txn *txn, struct vtc_pool *pool,
 /* One port on a pool; its sockets go into the guard, again after each repair. */
 int vtc__pool_set_port(struct vtc_pool *pool, struct vtc__pool_port *port);
 void vtc__pool_drop_port(struct vtc_pool *pool, struct vtc__pool_port *port);
+
+/* Put the sockets of the pool's port, if there is one, into the guard. */
+int vtc__pool_enter_sockets(struct vtc__txn *txn, struct vtc_pool *pool);
+
+/* ---- Events (pool-watch.c) ---- */
+
+void vtc__watch_close(struct vtc_pool *pool);
 
 /* ---- Rates (rate.c) ---- */
 

@@ -5,13 +5,16 @@
 #include "feature.h"
 #include "pool.h"
 #include "step.h"
+#include "tc.h"
 #include "vf-step.h"
 
 /* Sorted by name, one in a line. */
 /* clang-format off */
 const struct vtc__step_kind *const vtc__step_kinds[] = {
+	&vtc__step_clsact,
 	&vtc__step_feature,
 	&vtc__step_filter,
+	&vtc__step_flower,
 	&vtc__step_guard,
 	&vtc__step_match,
 	&vtc__step_pool,

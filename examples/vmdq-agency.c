@@ -50,7 +50,9 @@ static int make_pool(struct vtc_ctx *ctx, const char *nic, const char *mac, stru
 	snprintf(name, sizeof(name), "agency%d", count);
 	opts.name = name;
 	opts.flags = VTC_POOL_F_GROUP_COPY; /* ARP asks everybody */
-	if (r == 0)
+	if (r < 0)
+		fprintf(stderr, "'%s' is no address\n", mac);
+	else
 		r = vtc_pool_request(ctx, nic, &opts, &vm->pool);
 	return r < 0 ? r : vtc_pool_add_filter(vm->pool, &filter);
 }
@@ -60,17 +62,13 @@ static int make_pool(struct vtc_ctx *ctx, const char *nic, const char *mac, stru
 static int serve(struct vtc_ctx *ctx, const char *nic, char *word)
 {
 	struct vtc_vhost_user_opts opts = VTC_VHOST_USER_OPTS_INIT;
-	char *mac = strrchr(word, '=');
+	const char *path = strsep(&word, "=");
 	struct vm *vm = &vms[count];
-	int r = -EINVAL;
+	int r = make_pool(ctx, nic, word ? word : "", vm);
 
-	if (mac) {
-		*mac++ = '\0';
-		r = make_pool(ctx, nic, mac, vm);
-		count += vm->pool != NULL;
-	}
+	count += vm->pool != NULL;
 	opts.role = VTC_VRING_DEVICE;
-	opts.path = word;
+	opts.path = path;
 	if (r == 0)
 		r = vtc_pool_open_port(vm->pool, NULL, &vm->card);
 	if (r == 0)

@@ -47,7 +47,9 @@ static int make_pool(struct vtc_ctx *ctx, char **words, struct vtc_pool **pool)
 		struct vtc_filter filter = { .match = VTC_FILTER_MAC };
 
 		r = vtc_mac_parse(*words, &filter.mac);
-		if (r == 0)
+		if (r < 0)
+			fprintf(stderr, "'%s' is no address\n", *words);
+		else
 			r = vtc_pool_add_filter(*pool, &filter);
 	}
 	return r;

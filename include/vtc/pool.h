@@ -42,6 +42,11 @@ extern "C" {
  * card, or by vtc_pool_recover(). A pool made with #VTC_POOL_F_KEEP stays until somebody
  * releases it.
  *
+ * **Targets.** The target interface is known by its index as long as it exists, and by
+ * its name after that: when it is deleted its frames go to the stack, and when one of the
+ * same name is made (a virtual machine that starts again makes its tap anew) the next
+ * audit gives them to that.
+ *
  * **Names of cards.** Wherever a function takes a @p nic it is the name of a network
  * interface in this network namespace, or the bus address of a device that has one.
  * @{
@@ -119,6 +124,7 @@ struct vtc_pool_opts {
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -ENODEV there is no such card, or no interface called vtc_pool_opts.target
  * @retval -EEXIST the card has a pool of this name
+ * @retval -EADDRINUSE another pool of the card has #VTC_POOL_F_EVERYTHING
  * @retval -EOPNOTSUPP no backend can do it; the record says why for each
  * @retval -ENOSPC the card has no queue, no VF or no room for a pool left
  * @retval -EBUSY somebody else's XDP program is on the card, or another process changes
@@ -136,7 +142,9 @@ VTC_API int vtc_pool_request(struct vtc_ctx *ctx, const char *nic,
 /**
  * @brief Get hold of a pool that exists.
  *
- * A pool of another living process can be looked at; changing it gives -EBUSY.
+ * A pool of another living process can be looked at; changing it gives -EBUSY. When
+ * somebody has released the pool meanwhile, all calls for it give -ENOENT, but
+ * vtc_pool_release() is content.
  *
  * @param[in] ctx the context
  * @param[in] nic the card
@@ -157,7 +165,7 @@ VTC_API int vtc_pool_open(struct vtc_ctx *ctx, const char *nic, const char *name
 
 /**
  * @brief Let go of a pool; it stays as it is (without #VTC_POOL_F_KEEP until this process
- *        ends).
+ *        ends). If a port is open on it the handle lives until that is closed.
  * @param[in] pool the pool, may be NULL
  * @thread{ctx}
  * @since 0.4
@@ -169,12 +177,14 @@ VTC_API void vtc_pool_close(struct vtc_pool *pool);
  *
  * What somebody else changed meanwhile is left alone. A step that cannot be undone does
  * not stop the others; it stays in the journal and is tried again by the next call for
- * the card. The handle is gone in any case. Ports on the pool must be closed before.
+ * the card. The handle is gone in any case but -EBUSY. Ports on the pool must be closed
+ * before.
  *
  * @param[in] pool the pool, may be NULL
  * @retval 0 everything is as before
- * @retval -EBUSY it belongs to another living process, or a port is open on it; then the
- *         pool is left as it is
+ * @retval -EBUSY it belongs to another living process, a port is open on it, or another
+ *         process changes the card's pools; then the pool and the handle are left as they
+ *         are
  * @return other negative numbers: the first undo that failed; the record lists all
  * @thread{ctx}
  * @since 0.4
@@ -238,6 +248,8 @@ VTC_API int vtc_pool_remove_filter(struct vtc_pool *pool,
  * @retval 0 written
  * @retval -EINVAL a parameter is NULL
  * @retval -ENOENT there are no more
+ * @retval -ENODEV the card is gone
+ * @retval -EBUSY another process changes the card's pools
  * @thread{ctx}
  * @since 0.4
  */
@@ -246,15 +258,15 @@ VTC_API int vtc_pool_get_filter(struct vtc_pool *pool, unsigned int index,
 
 /** @name vtc_pool_stats.valid: which numbers the card or the program tells
  *  @{ */
-#define VTC_POOL_STAT_RX_PACKETS (1u << 0)
-#define VTC_POOL_STAT_RX_BYTES	 (1u << 1)
-#define VTC_POOL_STAT_MISSORT	 (1u << 2)
-#define VTC_POOL_STAT_RX_DROPPED (1u << 3)
-#define VTC_POOL_STAT_TX_PACKETS (1u << 4)
-#define VTC_POOL_STAT_TX_BYTES	 (1u << 5)
-#define VTC_POOL_STAT_TX_DROPPED (1u << 6)
-#define VTC_POOL_STAT_TO_TARGET	 (1u << 7)
-#define VTC_POOL_STAT_TO_STACK	 (1u << 8)
+#define VTC_POOL_STAT_RX_PACKETS (1u << 0) /**< vtc_pool_stats.rx_packets. */
+#define VTC_POOL_STAT_RX_BYTES	 (1u << 1) /**< vtc_pool_stats.rx_bytes. */
+#define VTC_POOL_STAT_MISSORT	 (1u << 2) /**< vtc_pool_stats.missort. */
+#define VTC_POOL_STAT_RX_DROPPED (1u << 3) /**< vtc_pool_stats.rx_dropped. */
+#define VTC_POOL_STAT_TX_PACKETS (1u << 4) /**< vtc_pool_stats.tx_packets. */
+#define VTC_POOL_STAT_TX_BYTES	 (1u << 5) /**< vtc_pool_stats.tx_bytes. */
+#define VTC_POOL_STAT_TX_DROPPED (1u << 6) /**< vtc_pool_stats.tx_dropped. */
+#define VTC_POOL_STAT_TO_TARGET	 (1u << 7) /**< vtc_pool_stats.to_target. */
+#define VTC_POOL_STAT_TO_STACK	 (1u << 8) /**< vtc_pool_stats.to_stack. */
 /** @} */
 
 /** What was counted for a pool. A number whose bit is not in valid is 0. */

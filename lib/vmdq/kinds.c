@@ -14,6 +14,7 @@ const struct vtc__step_kind *const vtc__step_kinds[] = {
 	&vtc__step_clsact,
 	&vtc__step_feature,
 	&vtc__step_filter,
+	&vtc__step_flood,
 	&vtc__step_flower,
 	&vtc__step_guard,
 	&vtc__step_match,

@@ -42,6 +42,18 @@ static int note_guard(struct vtc__txn *txn, const struct vtc__guard_step *step)
 	return err ? explain(txn, err, "the journal cannot be written") : 0;
 }
 
+/* What may be left of the guard that was lost: copies must not be made twice. */
+static int clear(struct vtc__txn *txn, const struct vtc__guard_id *id)
+{
+	int err = 0;
+
+	if (id->tables)
+		err = vtc__guard_flood_detach(txn->ctx, id);
+	if (!err && id->tables)
+		err = vtc__guard_detach(txn->ctx, id);
+	return err ? explain(txn, err, "the rest of the lost guard") : 0;
+}
+
 static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
 	struct vtc__guard_step step;
@@ -51,6 +63,9 @@ static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *chang
 	if (err)
 		return explain(txn, err, "the journal's record of the guard");
 	vtc__txn_drop_guard(txn);
+	err = clear(txn, &step.id);
+	if (err)
+		return err;
 	err = vtc__guard_load(txn->ctx, txn->uplink.ifindex, step.flags, step.tags_hidden,
 			      &guard, &step.id, step.note, sizeof(step.note));
 	if (err)
@@ -171,6 +186,8 @@ int vtc__pool_do_guard(struct vtc__txn *txn, struct vtc_pool *pool)
 		err = show_tags(txn);
 	if (!err)
 		err = vtc__pool_do_slot(txn, pool);
+	if (!err && (pool->data.flags & VTC_POOL_F_GROUP_COPY))
+		err = vtc__pool_do_flood(txn);
 	if (err)
 		return err;
 	step = vtc__pool_guard_step(txn);

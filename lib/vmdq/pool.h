@@ -151,8 +151,8 @@ const struct vtc__record *vtc__pool_find_tag(struct vtc__txn *txn, const char *g
 
 /* ---- What backends share (pool-guard.c, pool-slot.c) ---- */
 
-extern const struct vtc__step_kind vtc__step_filter, vtc__step_guard, vtc__step_match,
-	vtc__step_pool, vtc__step_slot;
+extern const struct vtc__step_kind vtc__step_filter, vtc__step_flood, vtc__step_guard,
+	vtc__step_match, vtc__step_pool, vtc__step_slot;
 
 /* Data of the step "guard". */
 struct vtc__guard_step {
@@ -174,8 +174,9 @@ void vtc__pool_load_target(struct vtc__txn *txn, struct vtc_pool *pool);
  * slot in it (step "slot"); fills pool->note.
  */
 int vtc__pool_do_guard(struct vtc__txn *txn, struct vtc_pool *pool);
-/* The second part of it alone. */
+/* Its parts. */
 int vtc__pool_do_slot(struct vtc__txn *txn, struct vtc_pool *pool);
+int vtc__pool_do_flood(struct vtc__txn *txn);
 /* The guard's entry of a filter (step "filter"). */
 int vtc__pool_do_guard_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 			      const struct vtc_filter *filter, uint32_t tag);

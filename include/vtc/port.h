@@ -325,14 +325,14 @@ VTC_API int vtc_port_get_stats(const struct vtc_port *port, unsigned int queue,
 
 /** What a port is, and how it is. */
 struct vtc_port_info {
-	uint32_t sz;	      /**< sizeof(struct vtc_port_info). */
-	uint32_t connected;   /**< 1: a peer is there (a tap's always is), else 0. */
-	uint32_t ready;	      /**< Queue pairs that can move packets now. */
-	uint32_t queue_pairs; /**< Most queue pairs. */
-	uint64_t features[2]; /**< What was negotiated; a tap: what it takes. */
-	uint64_t connections; /**< How often a peer came. */
-	uint32_t uses_uring;  /**< 1: packets go by io_uring, else 0. */
-	uint32_t reserved;    /**< 0. */
+	uint32_t sz;		/**< sizeof(struct vtc_port_info). */
+	uint32_t connected;	/**< 1: a peer is there (a tap's always is), else 0. */
+	uint32_t ready;		/**< Queue pairs that can move packets now. */
+	uint32_t queue_pairs;	/**< Most queue pairs. */
+	uint64_t features[2];	/**< What was negotiated; a tap: what it takes. */
+	uint64_t connections;	/**< How often a peer came. */
+	uint32_t uses_uring;	/**< 1: packets go by io_uring, else 0. */
+	uint32_t uses_zerocopy; /**< 1: AF_XDP without the kernel's copy, else 0. */
 	const char *kind;  /**< "vhost-user backend", "vhost-user frontend", "tap", ... */
 	const char *name;  /**< Path or interface; lent by the port; "" if none. */
 	const char *error; /**< Why the last peer was left; lent; NULL: nothing wrong. */

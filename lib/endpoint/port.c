@@ -113,6 +113,8 @@ int vtc_port_get_stats(const struct vtc_port *port, unsigned int queue,
 	for (unsigned int i = 0; i < VTC__COUNTERS; i++)
 		*field[i] = atomic_load_explicit(&port->counters[queue].value[i],
 						 memory_order_relaxed);
+	if (port->ops->stats)
+		port->ops->stats(port, queue, &out);
 	vtc__opts_give(stats, &out, sizeof(out));
 	return 0;
 }

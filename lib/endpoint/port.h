@@ -84,6 +84,9 @@ struct vtc__port_ops {
 	/* The port is not joined. Ends with vtc__port_fini() and frees the struct. */
 	void (*close)(struct vtc_port *port);
 	void (*info)(const struct vtc_port *port, struct vtc_port_info *info);
+	/* Add what is counted elsewhere; from any thread. May be NULL. */
+	void (*stats)(const struct vtc_port *port, unsigned int queue,
+		      struct vtc_port_stats *stats);
 
 	/*
 	 * What packets the far side of the join takes has changed (port->peer->accepts);

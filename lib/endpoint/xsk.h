@@ -12,6 +12,7 @@
 #include <vtc/port.h>
 
 #define VTC__XSK_QUEUES_MAX 64u
+#define VTC__XSK_VLANS	    4096u
 
 struct vtc__xsk_opts {
 	const char *name; /* the interface */
@@ -21,10 +22,10 @@ struct vtc__xsk_opts {
 	uint32_t ring_size, frame_count;   /* 0: the usual */
 	bool zerocopy, copy;		   /* must, must not */
 	bool generic;			   /* the program is behind the driver */
-	bool spread;	       /* hash received packets over the queue pairs */
-	bool group;	       /* copies of group frames, by a packet socket */
-	const uint16_t *vlans; /* ... in these VLANs (0: untagged); */
-	uint32_t vlan_count;   /* ... 0: in all */
+	bool spread; /* hash received packets over the queue pairs */
+	bool group;  /* copies of group frames, by a packet socket */
+	/* ... in the VLANs whose bits are set (0: untagged); NULL: in all. */
+	const uint64_t *vlans;
 	/* The port is being closed; data is owner_data. May be NULL. */
 	void (*closed)(void *data);
 	void *owner_data;
@@ -34,5 +35,7 @@ int vtc__xsk_open(struct vtc_ctx *ctx, const struct vtc__xsk_opts *opts,
 		  struct vtc_port **ret_port);
 /* The socket on the n-th queue, lent. */
 int vtc__xsk_socket(const struct vtc_port *port, unsigned int n);
+/* Copies of group frames are in other VLANs from now on. */
+void vtc__xsk_set_vlans(struct vtc_port *port, const uint64_t *vlans);
 
 #endif

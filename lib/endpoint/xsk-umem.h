@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The frames of one queue of one interface. All ports of a context on this queue share
+ * them: the kernel has one fill and one completion ring for each queue, and frames come
+ * back by these to whomever. A part is for packets that are received, the rest for those
+ * that are sent, so that neither waits for the other.
+ */
+#ifndef VTC__XSK_UMEM_H
+#define VTC__XSK_UMEM_H
+
+#include "xsk-socket.h"
+
+/* Where a frame is. Whatever the kernel names must be where it can be. */
+enum vtc__frame_state {
+	VTC__FRAME_FREE,
+	VTC__FRAME_FILL, /* the kernel's, for a packet to receive */
+	VTC__FRAME_HELD, /* ours, with a packet */
+	VTC__FRAME_SENT, /* reserved for a packet to send, or the kernel's */
+};
+
+struct vtc__umem {
+	struct vtc__umem *next;
+	unsigned int refs;
+	uint32_t ifindex, queue;
+	struct vtc__xsk_base base;
+	uint32_t rx_most, rx_count; /* in states FILL and HELD */
+	uint32_t tx_most, tx_count; /* in state SENT */
+	uint32_t free_count;
+	uint32_t *free; /* numbers of frames */
+	uint8_t *state;
+};
+
+/* That of the context for this queue, or a new one. As vtc__xsk_base_open(). */
+int vtc__umem_get(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
+		  struct vtc__umem **ret_umem);
+void vtc__umem_put(struct vtc_ctx *ctx, struct vtc__umem *umem);
+
+/* Give the kernel frames to receive in. */
+void vtc__umem_refill(struct vtc__umem *umem);
+/* Take back frames that were sent. */
+void vtc__umem_reap(struct vtc__umem *umem);
+
+VTC__ALWAYS uint8_t *vtc__umem_frame(const struct vtc__umem *u, uint32_t frame)
+{
+	return u->base.area + ((size_t)frame << VTC__FRAME_SHIFT);
+}
+
+VTC__ALWAYS uint32_t vtc__umem_number(const struct vtc__umem *u, const uint8_t *at)
+{
+	return (uint32_t)((size_t)(at - u->base.area) >> VTC__FRAME_SHIFT);
+}
+
+/* True if the kernel may have had the frame that an address is in for that purpose. */
+VTC__ALWAYS bool vtc__umem_is(const struct vtc__umem *u, uint64_t addr,
+			      enum vtc__frame_state state)
+{
+	uint64_t frame = addr >> VTC__FRAME_SHIFT;
+
+	return vtc__likely(frame < u->base.frame_count) &&
+	       vtc__likely(u->state[frame] == state);
+}
+
+/* A frame that was received in is free. */
+VTC__ALWAYS void vtc__umem_drop(struct vtc__umem *u, uint32_t frame)
+{
+	u->state[frame] = VTC__FRAME_FREE;
+	u->free[u->free_count++] = frame;
+	u->rx_count--;
+}
+
+/* A frame to send is free again. */
+VTC__ALWAYS void vtc__umem_unsend(struct vtc__umem *u, uint32_t frame)
+{
+	u->state[frame] = VTC__FRAME_FREE;
+	u->free[u->free_count++] = frame;
+	u->tx_count--;
+}
+
+/* The reverse; there must be one, see vtc__umem_room(). */
+VTC__ALWAYS uint32_t vtc__umem_send(struct vtc__umem *u)
+{
+	uint32_t frame = u->free[--u->free_count];
+
+	u->state[frame] = VTC__FRAME_SENT;
+	u->tx_count++;
+	return frame;
+}
+
+/* How many frames there are to send, up to most. */
+VTC__ALWAYS uint32_t vtc__umem_room(struct vtc__umem *u, uint32_t most)
+{
+	uint32_t n = u->tx_most - u->tx_count;
+
+	n = n < u->free_count ? n : u->free_count;
+	return n < most ? n : most;
+}
+
+#endif

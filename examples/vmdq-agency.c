@@ -100,12 +100,13 @@ static int loop(void)
 /* [release] */
 static int release_all(void)
 {
-	int r = 0;
+	int r = 0, last;
 
 	while (count--) {
 		vtc_port_close(vms[count].machine);
 		vtc_port_close(vms[count].card); /* before its pool */
-		r = vtc_pool_release(vms[count].pool);
+		last = vtc_pool_release(vms[count].pool);
+		r = r < 0 ? r : last;
 	}
 	return r;
 }

@@ -123,6 +123,8 @@ static int run(struct vtc_ctx *ctx, char **words)
 		r = loop(pool);
 	}
 	released = vtc_pool_release(pool);
+	if (released == -EBUSY)
+		vtc_pool_close(pool);
 	return r < 0 ? r : released;
 }
 

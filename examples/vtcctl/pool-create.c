@@ -151,7 +151,7 @@ static int add_filters(const struct tool *tool, struct vtc_pool *pool,
 		return EXIT_DONE;
 	}
 	code = fail_vtc(tool, r);
-	r = vtc_pool_release(pool);
+	r = pool_release(pool);
 	if (r < 0)
 		fail_vtc(tool, r);
 	return code;

@@ -105,7 +105,7 @@ static int run_remove(struct tool *tool)
 	if (tool->settings.dry_run)
 		vtc_pool_close(pool);
 	else
-		r = vtc_pool_release(pool);
+		r = pool_release(pool);
 	if (r == 0) {
 		report_removed(tool, json);
 		return EXIT_DONE;

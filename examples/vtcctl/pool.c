@@ -152,6 +152,15 @@ int pool_open(struct tool *tool, struct vtc_pool **ret_pool)
 	return code;
 }
 
+int pool_release(struct vtc_pool *pool)
+{
+	int r = vtc_pool_release(pool);
+
+	if (r == -EBUSY)
+		vtc_pool_close(pool);
+	return r;
+}
+
 /* ---- JSON ---- */
 
 static const char *guard_name(uint32_t guard)

@@ -24,6 +24,9 @@ void pool_filter_text(const struct vtc_filter *filter, char text[FILTER_TEXT_LEN
 /* The pool that the first two parameters name. 0 or an exit code. */
 int pool_open(struct tool *tool, struct vtc_pool **ret_pool);
 
+/* Give it back. The handle is gone in any case. 0 or what libvtc returned. */
+int pool_release(struct vtc_pool *pool);
+
 /* What a pool is: its info, filters and rate. */
 struct json_object *pool_json(struct vtc_pool *pool);
 struct json_object *pool_filters_json(struct vtc_pool *pool);

@@ -4,6 +4,7 @@
 
 #include "feature.h"
 #include "pool.h"
+#include "rate.h"
 #include "step.h"
 #include "tc.h"
 #include "vf-step.h"
@@ -12,13 +13,19 @@
 /* clang-format off */
 const struct vtc__step_kind *const vtc__step_kinds[] = {
 	&vtc__step_clsact,
+	&vtc__step_devlink_rate,
 	&vtc__step_feature,
 	&vtc__step_filter,
 	&vtc__step_flood,
 	&vtc__step_flower,
 	&vtc__step_guard,
+	&vtc__step_htb,
 	&vtc__step_match,
+	&vtc__step_maxrate,
+	&vtc__step_mqprio,
 	&vtc__step_pool,
+	&vtc__step_rate,
+	&vtc__step_shaper,
 	&vtc__step_slot,
 	&vtc__step_vf,
 	&vtc__step_vf_attr,

@@ -1,22 +1,390 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Rates of pools. */
-#include <errno.h>
-#include <stddef.h>
-
+/*
+ * Rates of pools. The step "rate" remembers what was asked for, so that it is the same
+ * whoever asks; the steps behind it are the mechanism's. All have the tag VTC__TAG_RATE.
+ */
 #include "rate.h"
 
-const struct vtc__rate_mechanism *const vtc__rate_mechanisms[] = { NULL };
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/opts.h"
+
+/* The sizes of 0.4, which callers of any later version reach. */
+#define RATE_FIRST   sizeof(struct vtc_rate)
+#define ANSWER_FIRST sizeof(struct vtc_rate_answer)
+
+#define WEIGHT_MAX 1000u
+
+static const char *const set_rate = "set pool rate";
+
+const struct vtc__rate_mechanism *const vtc__rate_mechanisms[] = {
+	&vtc__rate_port,   &vtc__rate_vf,      &vtc__rate_shaper, &vtc__rate_devlink,
+	&vtc__rate_mqprio, &vtc__rate_maxrate, &vtc__rate_htb,	  NULL,
+};
+
+/* ---- The step that remembers ---- */
+
+static int remember(struct vtc__txn *txn, void *data, size_t len, bool *changed)
+{
+	(void)txn, (void)data, (void)len, (void)changed;
+	return 0;
+}
+
+static int remembered(struct vtc__txn *txn, const void *data, size_t len, char *text,
+		      size_t text_len)
+{
+	(void)txn, (void)data, (void)len, (void)text, (void)text_len;
+	return 1;
+}
+
+static int forget(struct vtc__txn *txn, const void *data, size_t len)
+{
+	(void)txn, (void)data, (void)len;
+	return 0;
+}
+
+const struct vtc__step_kind vtc__step_rate = { "rate", remember, remembered, forget };
+
+static int do_remember(struct vtc__txn *txn, struct vtc_pool *pool,
+		       const struct vtc_rate *rate, const struct vtc_rate_answer *answer)
+{
+	struct vtc__rate_step step = {
+		.min_bps = rate->min_bps,
+		.max_bps = rate->max_bps,
+		.weight = rate->weight,
+		.got_weight = answer->weight,
+		.got_min = answer->min,
+		.got_max = answer->max,
+	};
+
+	snprintf(step.mechanism, sizeof(step.mechanism), "%s", answer->mechanism);
+	return vtc__step_do(txn, pool->name, &vtc__step_rate, VTC__TAG_RATE, &step,
+			    sizeof(step), NULL);
+}
+
+/* The name as static text; who wrote the journal may have known another mechanism. */
+static const char *static_name(const char name[16])
+{
+	for (const struct vtc__rate_mechanism *const *m = vtc__rate_mechanisms; *m; m++)
+		if (strncmp((*m)->name, name, 16) == 0)
+			return (*m)->name;
+	return "unknown";
+}
+
+/* 1: there is a rate; 0: none was set. */
+static int recall(struct vtc__txn *txn, const struct vtc_pool *pool,
+		  struct vtc_rate *rate, struct vtc_rate_answer *answer)
+{
+	const struct vtc__record *record =
+		vtc__step_find(txn, pool->name, vtc__step_rate.name, 0);
+	struct vtc__rate_step step;
+
+	if (!record || record->len < sizeof(step))
+		return 0;
+	memcpy(&step, record->data, sizeof(step));
+	*rate = (struct vtc_rate){ .sz = sizeof(*rate),
+				   .weight = step.weight,
+				   .min_bps = step.min_bps,
+				   .max_bps = step.max_bps };
+	*answer = (struct vtc_rate_answer){ .sz = sizeof(*answer),
+					    .weight = step.got_weight,
+					    .min = step.got_min,
+					    .max = step.got_max,
+					    .mechanism = static_name(step.mechanism) };
+	return 1;
+}
+
+int vtc__rate_to_port(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	struct vtc_rate_answer answer;
+	struct vtc_rate rate;
+
+	if (!pool->port || !recall(txn, pool, &rate, &answer))
+		return 0;
+	return pool->port->set_rate(pool->port, &rate, &answer);
+}
+
+/* ---- What mechanisms share ---- */
+
+static uint32_t unkept(uint64_t asked)
+{
+	return asked ? VTC_RATE_UNSUPPORTED : VTC_RATE_NOT_ASKED;
+}
+
+void vtc__rate_answer_init(struct vtc_rate_answer *answer, const struct vtc_rate *rate,
+			   const char *mechanism)
+{
+	*answer = (struct vtc_rate_answer){ .sz = sizeof(*answer),
+					    .weight = unkept(rate->weight),
+					    .min = unkept(rate->min_bps),
+					    .max = unkept(rate->max_bps),
+					    .mechanism = mechanism };
+}
+
+uint64_t vtc__rate_round(uint64_t bps, uint64_t unit, bool *exact)
+{
+	uint64_t n = bps / unit + (bps % unit >= unit - unit / 2);
+
+	*exact = bps % unit == 0;
+	return n || !bps ? n : 1;
+}
+
+bool vtc__rate_goes_past(const struct vtc_pool *pool)
+{
+	return pool->port != NULL;
+}
+
+/* ---- Choosing ---- */
+
+struct candidate {
+	const struct vtc__rate_mechanism *mechanism; /* NULL: it has been tried */
+	struct vtc_rate_answer answer;
+};
+
+struct choice {
+	struct candidate of[VTC__RATE_MECHANISMS];
+	size_t count;
+	char reasons[sizeof(((struct vtc_error *)0)->message)];
+};
+
+static unsigned int worth(uint32_t result)
+{
+	switch (result) {
+	case VTC_RATE_EXACT:
+		return 4;
+	case VTC_RATE_APPROXIMATE:
+		return 3;
+	case VTC_RATE_CAPPED:
+		return 2;
+	default:
+		return 0;
+	}
+}
+
+static unsigned int score(const struct vtc_rate_answer *answer)
+{
+	return worth(answer->weight) + worth(answer->min) + worth(answer->max);
+}
+
+static void add_reason(struct choice *choice, const char *name, const char *why)
+{
+	size_t len = strlen(choice->reasons);
+
+	snprintf(choice->reasons + len, sizeof(choice->reasons) - len, "%s%s: %.120s",
+		 len ? "; " : "", name, why);
+}
+
+/* All that keep something; the others' reasons. */
+static int ask(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_rate *rate,
+	       struct choice *choice)
+{
+	memset(choice, 0, sizeof(*choice));
+	for (const struct vtc__rate_mechanism *const *m = vtc__rate_mechanisms; *m; m++) {
+		struct candidate *c = &choice->of[choice->count];
+		char why[128] = "it keeps no part of this";
+		int err;
+
+		vtc__rate_answer_init(&c->answer, rate, (*m)->name);
+		err = (*m)->probe(txn, pool, rate, &c->answer, why, sizeof(why));
+		if (err && err != -EOPNOTSUPP)
+			return err;
+		if (err || !score(&c->answer)) {
+			add_reason(choice, (*m)->name, why);
+			continue;
+		}
+		c->mechanism = *m;
+		choice->count++;
+	}
+	return 0;
+}
+
+/* The one that keeps the most; of several the first. NULL: none is left. */
+static struct candidate *best(struct choice *choice)
+{
+	struct candidate *found = NULL;
+
+	for (size_t i = 0; i < choice->count; i++) {
+		struct candidate *c = &choice->of[i];
+
+		if (c->mechanism && (!found || score(&c->answer) > score(&found->answer)))
+			found = c;
+	}
+	return found;
+}
+
+static int undo_rate(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	struct vtc__undone undone = { 0 };
+	int err = vtc__step_undo_group(txn, pool->name, VTC__TAG_RATE, &undone);
+
+	if (err) {
+		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_NETLINK, set_rate);
+		vtc__err_message(pool->ctx, "the rate of before cannot be undone: %s",
+				 undone.text);
+	}
+	return err;
+}
+
+/* Try one; what a refused part leaves is undone. */
+static int try(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_rate *rate,
+	       struct candidate *c)
+{
+	int err = c->mechanism->set(txn, pool, rate, &c->answer);
+
+	if (!err && !score(&c->answer))
+		err = -EOPNOTSUPP;
+	if (!err)
+		err = do_remember(txn, pool, rate, &c->answer);
+	if (err) {
+		struct vtc_error first = pool->ctx->error;
+
+		(void)undo_rate(txn, pool);
+		pool->ctx->error = first;
+	}
+	return err;
+}
+
+static int refuse(struct vtc_pool *pool, const struct choice *choice)
+{
+	vtc__pool_err(pool, -EOPNOTSUPP, VTC_ERROR_ORIGIN_NONE, set_rate);
+	vtc__err_message(pool->ctx, "%s", choice->reasons);
+	vtc__err_hint(pool->ctx, "ask for a limit alone, or open a port on the pool: the "
+				 "scheduler of its relay keeps weights and limits");
+	return -EOPNOTSUPP;
+}
+
+static int set_new(struct vtc__txn *txn, struct vtc_pool *pool,
+		   const struct vtc_rate *rate, struct vtc_rate_answer *answer)
+{
+	struct candidate *c;
+	struct choice choice;
+	int err = ask(txn, pool, rate, &choice);
+
+	if (err)
+		return vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_NETLINK, set_rate);
+	while ((c = best(&choice))) {
+		err = try(txn, pool, rate, c);
+		if (err != -EOPNOTSUPP) {
+			*answer = c->answer;
+			return err;
+		}
+		add_reason(&choice, c->mechanism->name, pool->ctx->error.message);
+		c->mechanism = NULL;
+	}
+	return refuse(pool, &choice);
+}
+
+/* Put the rate of before in place again; the error record keeps the first failure. */
+static void bring_back(struct vtc__txn *txn, struct vtc_pool *pool,
+		       const struct vtc_rate *rate)
+{
+	struct vtc_error first = pool->ctx->error;
+	struct vtc_rate_answer answer;
+	int err = set_new(txn, pool, rate, &answer);
+
+	pool->ctx->error = first;
+	if (err)
+		vtc__err_hint(pool->ctx,
+			      "the rate of before could not be set again, either (%d): "
+			      "the pool has none now",
+			      err);
+}
+
+static bool asks_nothing(const struct vtc_rate *rate)
+{
+	return !rate->weight && !rate->min_bps && !rate->max_bps;
+}
+
+static int replace(struct vtc__txn *txn, struct vtc_pool *pool,
+		   const struct vtc_rate *rate, struct vtc_rate_answer *answer)
+{
+	struct vtc_rate_answer old_answer;
+	struct vtc_rate old;
+	int had = recall(txn, pool, &old, &old_answer);
+	int err = undo_rate(txn, pool);
+
+	vtc__rate_answer_init(answer, rate, "none");
+	if (!err && !asks_nothing(rate))
+		err = set_new(txn, pool, rate, answer);
+	/* A port keeps its rate outside the journal. */
+	if (!err && asks_nothing(rate) && pool->port)
+		err = pool->port->set_rate(pool->port, rate, answer);
+	if (err && had)
+		bring_back(txn, pool, &old);
+	return err;
+}
+
+/* ---- The calls ---- */
+
+static int load(struct vtc_pool *pool, const struct vtc_rate *given,
+		const struct vtc_rate_answer *answer, struct vtc_rate *rate)
+{
+	int err = vtc__opts_load(rate, sizeof(*rate), RATE_FIRST, given);
+
+	if (err)
+		return vtc__err(pool->ctx, err, VTC_ERROR_ORIGIN_ARG, set_rate, "rate");
+	if (answer && answer->sz < ANSWER_FIRST)
+		return vtc__err_arg(pool->ctx, set_rate, "the answer's size is not set");
+	if (rate->weight > WEIGHT_MAX)
+		return vtc__err_arg(pool->ctx, set_rate, "the weight is above 1000");
+	if (rate->max_bps && rate->min_bps > rate->max_bps)
+		return vtc__err_arg(pool->ctx, set_rate,
+				    "the minimum is above the maximum");
+	rate->sz = sizeof(*rate);
+	return 0;
+}
 
 int vtc_pool_set_rate(struct vtc_pool *pool, const struct vtc_rate *rate,
 		      struct vtc_rate_answer *answer)
 {
-	(void)pool, (void)rate, (void)answer;
-	return -EOPNOTSUPP;
+	struct vtc_rate_answer got;
+	struct vtc_rate asked;
+	struct vtc__txn txn;
+	int err;
+
+	if (!pool)
+		return -EINVAL;
+	err = load(pool, rate, answer, &asked);
+	if (err)
+		return err;
+	err = vtc__pool_begin(pool, set_rate, true, &txn);
+	if (err)
+		return err;
+	err = replace(&txn, pool, &asked, &got);
+	/* Also after a failure: the rate of before is there again, and stays. */
+	if (vtc__pool_finish(pool, &txn, 0) && !err)
+		err = pool->ctx->error.code;
+	if (!err && answer)
+		vtc__opts_give(answer, &got, sizeof(got));
+	return err;
 }
 
 int vtc_pool_get_rate(struct vtc_pool *pool, struct vtc_rate *rate,
 		      struct vtc_rate_answer *answer)
 {
-	(void)pool, (void)rate, (void)answer;
-	return -EOPNOTSUPP;
+	static const char *const operation = "get pool rate";
+	struct vtc_rate_answer got;
+	struct vtc_rate asked;
+	struct vtc__txn txn;
+	int err;
+
+	if (!pool || !rate)
+		return -EINVAL;
+	if (rate->sz < RATE_FIRST || (answer && answer->sz < ANSWER_FIRST))
+		return vtc__err_arg(pool->ctx, operation, "a size is not set");
+	err = vtc__pool_begin(pool, operation, false, &txn);
+	if (err)
+		return err;
+	err = recall(&txn, pool, &asked, &got);
+	vtc__txn_end(&txn);
+	if (err != 1)
+		return err;
+	vtc__opts_give(rate, &asked, sizeof(asked));
+	if (answer)
+		vtc__opts_give(answer, &got, sizeof(got));
+	return 1;
 }

@@ -17,12 +17,58 @@ struct vtc__rate_mechanism {
 	int (*probe)(struct vtc__txn *txn, struct vtc_pool *pool,
 		     const struct vtc_rate *rate, struct vtc_rate_answer *answer,
 		     char *why, size_t len);
-	/* Steps of group pool->name, or shared ones. Writes the error record. */
+	/*
+	 * Steps of group pool->name. answer is what probe() said; it gets worse if the
+	 * driver refuses a part. -EOPNOTSUPP: nothing is kept after all. Writes the error
+	 * record.
+	 */
 	int (*set)(struct vtc__txn *txn, struct vtc_pool *pool,
-		   const struct vtc_rate *rate);
+		   const struct vtc_rate *rate, struct vtc_rate_answer *answer);
 };
+
+extern const struct vtc__rate_mechanism vtc__rate_devlink, vtc__rate_htb,
+	vtc__rate_maxrate, vtc__rate_mqprio, vtc__rate_port, vtc__rate_shaper,
+	vtc__rate_vf;
 
 /* The best first; ends with NULL. */
 extern const struct vtc__rate_mechanism *const vtc__rate_mechanisms[];
+
+#define VTC__RATE_MECHANISMS 7
+
+/* The data of the step "rate": what was asked for, and what became of it. */
+struct vtc__rate_step {
+	uint64_t min_bps, max_bps;
+	uint32_t weight;
+	uint32_t got_weight, got_min, got_max; /* enum vtc_rate_result */
+	char mechanism[16];
+};
+
+extern const struct vtc__step_kind vtc__step_devlink_rate, vtc__step_htb,
+	vtc__step_maxrate, vtc__step_mqprio, vtc__step_rate, vtc__step_shaper;
+
+/*
+ * The filters of a pool are others now: a mechanism that knows its frames by them has to
+ * follow. Call it after the "match" steps were done or undone. Writes the error record.
+ */
+int vtc__rate_refresh(struct vtc__txn *txn, struct vtc_pool *pool);
+
+/*
+ * A port was opened on the pool: the scheduler of its relay keeps what it can of the
+ * pool's rate. Leaves the error record alone.
+ */
+int vtc__rate_to_port(struct vtc__txn *txn, struct vtc_pool *pool);
+
+/* An answer of which no part is kept; parts that were not asked for say so. */
+void vtc__rate_answer_init(struct vtc_rate_answer *answer, const struct vtc_rate *rate,
+			   const char *mechanism);
+
+/* Whole units of so many bits a second, at least one; *exact: nothing was rounded. */
+uint64_t vtc__rate_round(uint64_t bps, uint64_t unit, bool *exact);
+
+/*
+ * Frames of the pool are sent by a port that goes past queueing disciplines, on queues
+ * that may be other pools', too.
+ */
+bool vtc__rate_goes_past(const struct vtc_pool *pool);
 
 #endif

@@ -172,8 +172,10 @@ static int create(struct tool *tool, const struct vtc_filter *filters)
 static int run_create(struct tool *tool)
 {
 	struct vtc_filter filters[LIST_MAX];
-	int code = read_filters(tool, filters);
+	int code = pool_check_name(tool);
 
+	if (code == 0)
+		code = read_filters(tool, filters);
 	if (code)
 		return code;
 	return tool->settings.dry_run ? run_explain(tool) : create(tool, filters);

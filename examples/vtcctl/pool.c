@@ -111,6 +111,21 @@ struct json_object *pool_filters_json(struct vtc_pool *pool)
 
 /* ---- Opening ---- */
 
+int pool_check_name(const struct tool *tool)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789._-";
+	const char *name = tool->args[1];
+	size_t len = strspn(name, good);
+
+	if (len > 0 && len <= VTC_POOL_NAME_MAX && !name[len] && name[0] != '.')
+		return 0;
+	return fail_usage(tool,
+			  "'%s' is no name for a pool: at most %d letters, digits, '.', "
+			  "'_' and '-', no '.' first",
+			  name, VTC_POOL_NAME_MAX);
+}
+
 /* What there is instead of a pool that is not there; free() it. */
 static char *what_there_is(struct tool *tool, const char *nic, const char *name)
 {
@@ -138,10 +153,12 @@ static char *what_there_is(struct tool *tool, const char *nic, const char *name)
 int pool_open(struct tool *tool, struct vtc_pool **ret_pool)
 {
 	const char *nic = tool->args[0], *name = tool->args[1];
-	int r = vtc_pool_open(tool->ctx, nic, name, ret_pool);
+	int r, code = pool_check_name(tool);
 	char *hint;
-	int code;
 
+	if (code)
+		return code;
+	r = vtc_pool_open(tool->ctx, nic, name, ret_pool);
 	if (r == 0)
 		return 0;
 	if (r != -ENOENT)

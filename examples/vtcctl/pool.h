@@ -21,6 +21,9 @@ extern const struct choice pool_backends[];
 int pool_filter_read(const struct tool *tool, const char *text, struct vtc_filter *ret);
 void pool_filter_text(const struct vtc_filter *filter, char text[FILTER_TEXT_LEN]);
 
+/* Whether the second parameter can be the name of a pool: 0 or an exit code. */
+int pool_check_name(const struct tool *tool);
+
 /* The pool that the first two parameters name. 0 or an exit code. */
 int pool_open(struct tool *tool, struct vtc_pool **ret_pool);
 

@@ -89,7 +89,7 @@ int vtc__choice_explain(const struct vtc_pool *pool, const struct vtc_pool_opts 
 				 vtc_pool_backend_name(opts->backend),
 				 choice->of[opts->backend].text);
 		vtc__err_hint(pool->ctx, "leave the choice of the backend to the "
-					 "library, or see vtcctl pool backends");
+					 "library, or see vtcctl explain");
 		return err;
 	}
 	for (const struct vtc__backend *const *b = vtc__backends; *b; b++)
@@ -98,7 +98,7 @@ int vtc__choice_explain(const struct vtc_pool *pool, const struct vtc_pool_opts 
 				       REASON_MAX, choice->of[(*b)->id].text);
 	vtc__err_message(pool->ctx, "%s", all);
 	vtc__err_hint(pool->ctx, "the reasons in full: vtc_pool_choice_new(), or "
-				 "vtcctl pool backends");
+				 "vtcctl explain");
 	return err;
 }
 

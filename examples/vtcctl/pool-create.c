@@ -55,7 +55,16 @@ static int no_backend(const struct tool *tool)
 			  tool->args[0], NULL);
 }
 
-static int run_explain(struct tool *tool)
+/* What both commands are given. */
+static int check(const struct tool *tool)
+{
+	if (tool->settings.queues > VTC_POOL_QUEUES_MAX)
+		return fail_usage(tool, "'%u' is no value for --queues (1 to %d)",
+				  tool->settings.queues, VTC_POOL_QUEUES_MAX);
+	return 0;
+}
+
+static int explain(struct tool *tool)
 {
 	struct vtc_pool_opts opts = pool_opts(&tool->settings);
 	struct vtc_pool_choice *choice;
@@ -68,6 +77,13 @@ static int run_explain(struct tool *tool)
 	found = vtc_pool_choice_get_backend(choice) != VTC_POOL_BACKEND_AUTO;
 	vtc_pool_choice_free(choice);
 	return found ? EXIT_DONE : no_backend(tool);
+}
+
+static int run_explain(struct tool *tool)
+{
+	int code = check(tool);
+
+	return code ? code : explain(tool);
 }
 
 /* ---- Create ---- */
@@ -169,16 +185,30 @@ static int create(struct tool *tool, const struct vtc_filter *filters)
 	return r < 0 ? fail_vtc(tool, r) : add_filters(tool, pool, filters);
 }
 
+/* What can be found out without a change. */
+static int try_create(struct tool *tool)
+{
+	struct vtc_pool *pool;
+
+	if (vtc_pool_open(tool->ctx, tool->args[0], tool->args[1], &pool) < 0)
+		return explain(tool);
+	vtc_pool_close(pool);
+	return fail_plain(tool, -EEXIST, "create the pool", tool->args[1],
+			  "the card has one of this name");
+}
+
 static int run_create(struct tool *tool)
 {
 	struct vtc_filter filters[LIST_MAX];
-	int code = pool_check_name(tool);
+	int code = check(tool);
 
+	if (code == 0)
+		code = pool_check_name(tool);
 	if (code == 0)
 		code = read_filters(tool, filters);
 	if (code)
 		return code;
-	return tool->settings.dry_run ? run_explain(tool) : create(tool, filters);
+	return tool->settings.dry_run ? try_create(tool) : create(tool, filters);
 }
 
 /* ---- The commands ---- */

@@ -48,28 +48,21 @@ static void forget(struct vtc__txn *txn, const char *kind, uint64_t id)
 			 txn->uplink.name, kind, strerrordesc_np(-err));
 }
 
-/* The journal could not take what the kernel chose, without which it cannot be undone. */
-static int take_back(struct vtc__txn *txn, const struct vtc__step_kind *kind,
+/*
+ * The journal could not take what the kernel chose, without which nobody else can undo the
+ * step: so it is undone at once.
+ */
+static int take_back(struct vtc__txn *txn, const struct vtc__step_kind *kind, uint64_t id,
 		     const void *data, size_t len, int why)
 {
 	int err = kind->undo(txn, data, len);
 
-	if (err)
+	if (!err)
+		forget(txn, kind->name, id);
+	else
 		vtc__log(txn->ctx, VTC_LOG_ERR, "%s: a step (%s) could not be undone: %s",
 			 txn->uplink.name, kind->name, strerrordesc_np(-err));
 	return journal_err(txn, kind->name, why);
-}
-
-static int apply(struct vtc__txn *txn, const struct vtc__step_kind *kind, uint64_t id,
-		 void *data, size_t len)
-{
-	bool changed = false;
-	int err = kind->apply(txn, data, len, &changed);
-
-	if (err || !changed)
-		return err;
-	err = vtc__journal_update(txn->journal, id, data, len);
-	return err ? take_back(txn, kind, data, len, err) : 0;
 }
 
 int vtc__step_do(struct vtc__txn *txn, const char *group,
@@ -78,20 +71,23 @@ int vtc__step_do(struct vtc__txn *txn, const char *group,
 {
 	/* Aligned for any struct that a kind may have. */
 	_Alignas(max_align_t) char own[VTC__JOURNAL_DATA_MAX];
+	bool changed = false;
 	uint64_t id;
-	int err = len > sizeof(own) ? -EINVAL
-				    : vtc__journal_add(txn->journal, group, kind->name,
-						       tag, data, len, &id);
+	int err = vtc__journal_add(txn->journal, group, kind->name, tag, data, len, &id);
 
 	if (err)
 		return journal_err(txn, kind->name, err);
 	if (len)
 		memcpy(own, data, len);
-	err = apply(txn, kind, id, own, len);
+	err = kind->apply(txn, own, len, &changed);
 	if (err) {
 		forget(txn, kind->name, id);
 		return err;
 	}
+	if (changed)
+		err = vtc__journal_update(txn->journal, id, own, len);
+	if (err)
+		return take_back(txn, kind, id, own, len, err);
 	if (ret_id)
 		*ret_id = id;
 	return 0;

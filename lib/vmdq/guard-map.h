@@ -36,13 +36,14 @@ enum vtc__guard_table {
 	VTC__GUARD_STATS,   /* slot -> struct vtc__guard_stats of each processor */
 	VTC__GUARD_SOCKETS, /* slot * VTC__GUARD_QUEUES + receive queue -> socket */
 	VTC__GUARD_TARGETS, /* slot -> interface */
-	VTC__GUARD_TABLES,
+	VTC__GUARD_TABLES,  /* how many there are */
 };
 
 struct vtc__guard_config {
 	__u32 magic, abi;
 	__u32 everything; /* slot for what is nobody's; VTC__GUARD_SLOTS: none */
-	__u32 sees_tags;
+	__u32 ifindex;
+	__u32 behind_driver;
 	__u32 rules[VTC__GUARD_KINDS];	 /* how many there are, or more */
 	__u32 tables[VTC__GUARD_TABLES]; /* their numbers in the kernel */
 };

@@ -27,9 +27,9 @@ verdict "libpci is known to lib/nic/names.c" \
 	"$(grep ' [<"]pci/' "$scratch"/lib | grep -v '^lib/nic/names\.c ')"
 verdict "liburing is known to lib/endpoint/uring.c" \
 	"$(grep ' [<"]liburing' "$scratch"/lib | grep -v '^lib/endpoint/uring\.c ')"
-verdict "libbpf and libxdp are known to three files" \
+verdict "libbpf and libxdp are known to the guard and the AF_XDP socket" \
 	"$(grep -E ' [<"](bpf|xdp)/' "$scratch"/lib |
-		grep -Ev '^lib/(vmdq/guard(-object|-attach|\.bpf)|endpoint/xsk-socket)\.c ')"
+		grep -Ev '^lib/(vmdq/(guard-[a-z]*\.[ch]|(guard|flood)\.bpf\.c)|endpoint/xsk-socket\.c) ')"
 verdict "no room looks up" "$(awk '
 	function room(path,   part) {
 		return split(path, part, "/") > 2 ? part[2] : ""

@@ -17,7 +17,7 @@ else
 fi
 
 verdict "the first line of each source is its licence" "$(for file in $sources; do
-	sed -n 1p "$file" | grep -Eq '^/\* SPDX-License-Identifier: (LGPL-2\.1-or-later|MIT|GPL-2\.0) \*/$' || echo "$file"
+	sed -n 1p "$file" | grep -Eq '^/\* SPDX-License-Identifier: (LGPL-2\.1-or-later( OR GPL-2\.0-only)?|MIT|GPL-2\.0) \*/$' || echo "$file"
 done)"
 verdict "kernel modules alone are GPL" "$(grep -lE '^/\* SPDX-License-Identifier: GPL-2\.0 \*/$' $sources |
 	grep -v '^tests/vm/vtcsim/')"

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0-only */
+/*
+ * Copies of group frames, in the kernel, behind the driver: each goes on as it came, and
+ * a copy to the target of every pool that wants such and is a member of the frame's VLAN.
+ * The kernel has taken the outermost tag out of the frame here, and puts it back into
+ * what is sent.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "guard-map.h"
+
+char licence[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vtc__guard_config);
+} vtc_config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, VTC__GUARD_SLOTS);
+	__type(key, __u32);
+	__type(value, struct vtc__guard_place);
+} vtc_place SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, VTC__GUARD_FILTERS);
+	__type(key, struct vtc__guard_member);
+	__type(value, __u32);
+} vtc_member SEC(".maps");
+
+static __always_inline bool is_member(__u32 slot, __u16 vlan)
+{
+	struct vtc__guard_member key = { .slot = slot, .vlan = vlan };
+
+	if (bpf_map_lookup_elem(&vtc_member, &key))
+		return true;
+	key.vlan = VTC__GUARD_ANY_VLAN;
+	return bpf_map_lookup_elem(&vtc_member, &key) != 0;
+}
+
+SEC("tc")
+int vtc_flood(struct __sk_buff *skb)
+{
+	__u16 vlan = skb->vlan_present ? skb->vlan_tci & 0x0fff : 0;
+	const struct vtc__guard_config *config;
+	const struct vtc__guard_place *place;
+	__u32 slot = 0, key;
+	__u8 first;
+
+	config = bpf_map_lookup_elem(&vtc_config, &slot);
+	if (!config || bpf_skb_load_bytes(skb, 0, &first, sizeof(first)) || !(first & 1))
+		return TC_ACT_UNSPEC;
+	for (; slot < VTC__GUARD_SLOTS; slot++) {
+		key = slot;
+		place = bpf_map_lookup_elem(&vtc_place, &key);
+		if (!place || !place->slot.used || !place->slot.group_copy ||
+		    !place->slot.target)
+			continue;
+		if (slot == config->everything || is_member(slot, vlan))
+			bpf_clone_redirect(skb, place->slot.target, 0);
+	}
+	return TC_ACT_UNSPEC;
+}

@@ -2,7 +2,8 @@
 /*
  * Pools by traffic control, shown by frames: what the far end of a cable sends to a pool
  * arrives at the guest's end of the pool's target and nowhere else, and what belongs to
- * nobody at the card. Cable and targets are veth pairs; flower is the kernel's.
+ * nobody in the bridge that the card is a port of. Cable and targets are veth pairs;
+ * flower is the kernel's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #define FRAMES	200
 #define FILTERS 4 /* at random, of each pool */
 
-/* Ports of the wire. */
+/* Ports of the wire; the one behind the bridge gets what is left to the stack. */
 enum { FAR = 0, STACK = 1, GUEST = 2 };
 
 #define AT(port) (1u << (port))
@@ -51,6 +52,9 @@ static void cable(void)
 	char a[16], b[16];
 
 	make_pair(CARD, "far");
+	make_pair("port", "stack");
+	lab_do("ip link add bridge type bridge && ip link set bridge up && "
+	       "ip link set " CARD " master bridge && ip link set port master bridge");
 	for (unsigned int i = 0; i < GUESTS; i++) {
 		snprintf(a, sizeof(a), "target%u", i);
 		snprintf(b, sizeof(b), "guest%u", i);
@@ -61,6 +65,9 @@ static void cable(void)
 static void setup(void)
 {
 	ctx = pools_ctx();
+	/* of a test that failed */
+	(void)vtc_pool_recover(ctx, CARD, NULL);
+	lab_output("tc qdisc del dev " CARD " clsact 2>/dev/null");
 }
 
 static void teardown(void)
@@ -97,7 +104,7 @@ static void plug_in(const char *far, unsigned int guests)
 	char name[16];
 
 	ck_assert_int_eq(wire_add(&wire, far), 0);
-	ck_assert_int_eq(wire_add(&wire, CARD), 0);
+	ck_assert_int_eq(wire_add(&wire, "stack"), 0);
 	for (unsigned int i = 0; i < guests; i++) {
 		snprintf(name, sizeof(name), "guest%u", i);
 		ck_assert_int_eq(wire_add(&wire, name), 0);
@@ -158,7 +165,7 @@ START_TEST(a_frame_goes_to_its_pool_and_nowhere_else)
 		expect_at("to a pool, in a VLAN", &wire.ports[GUEST + i].mac, 77,
 			  AT(GUEST + i));
 	}
-	expect_at("to the card", &wire.ports[STACK].mac, NONE, NOBODY);
+	expect_at("to the stack", &wire.ports[STACK].mac, NONE, NOBODY);
 	expect_at("to nobody", &stranger, NONE, NOBODY);
 	expect_at("to everybody", &everybody, NONE, NOBODY);
 	release_all(2);
@@ -194,6 +201,7 @@ START_TEST(vlan_0_is_no_tag_or_one_with_a_priority_only)
 	expect_at("in a VLAN", &common, 10, NOBODY);
 
 	pools_add(ctx, pools[1], pools_vlan(0));
+	wire.ports[STACK].reach_tci = 10;
 	expect_at("the address, without tag", &common, NONE, AT(GUEST));
 	expect_at("another address, without tag", &stranger, NONE, AT(GUEST + 1));
 	expect_at("another address, in a VLAN", &stranger, 10, NOBODY);
@@ -214,6 +222,7 @@ START_TEST(a_hidden_tag_is_seen)
 	pools_add(ctx, pools[1], pools_vlan(10));
 	plug_in("far.10", 2);
 	wire.ports[FAR].reach_tci = 10;
+	wire.ports[STACK].reach = everybody;
 	settle();
 	for (unsigned int i = 0; i < 3; i++) {
 		static const struct vtc_mac *const to[] = { &common, &stranger,
@@ -255,7 +264,7 @@ START_TEST(a_pool_takes_everything_that_is_nobodys)
 	request(1, 0);
 	plug_in("far", 2);
 	pools_add(ctx, pools[0], pools_mac(&common));
-	wire.ports[STACK].mac = everybody; /* the only way to the card */
+	wire.ports[STACK].reach = everybody; /* the only way there */
 	settle();
 	expect_at("to nobody", &stranger, NONE, AT(GUEST));
 	expect_at("to nobody in a VLAN", &stranger, 10, AT(GUEST));
@@ -412,8 +421,6 @@ START_TEST(what_is_lost_is_made_again)
 	made = state();
 	ck_assert_uint_eq(pools_audit(ctx, pools[0]), 0);
 	lab_do("tc filter del dev " CARD " ingress");
-	expect_at("to a pool whose filters are lost", &wire.ports[STACK].mac, NONE,
-		  NOBODY);
 	ck_assert_uint_gt(pools_audit(ctx, pools[0]), 0);
 	ck_assert_uint_gt(pools_audit(ctx, pools[1]), 0);
 	ck_assert_str_eq(state(), made);
@@ -546,7 +553,7 @@ int main(void)
 	Suite *suite = suite_create("vmdq-tc");
 	TCase *tcase = tcase_create("vmdq-tc");
 
-	lab_do("modprobe -a veth 8021q");
+	lab_do("modprobe -a veth bridge 8021q");
 	/* the kernel's own frames (IPv6 neighbour discovery) are of no interest here */
 	lab_do("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6");
 	tcase_add_unchecked_fixture(tcase, cable, NULL);

@@ -48,6 +48,7 @@ static int find_interface(struct wire_port *port, int *ret_index)
 	if (ioctl(port->fd, SIOCGIFHWADDR, &request) < 0)
 		return complain(port->name, "address");
 	memcpy(port->mac.addr, request.ifr_hwaddr.sa_data, sizeof(port->mac.addr));
+	port->reach = port->mac;
 	return 0;
 }
 
@@ -232,7 +233,7 @@ static int send_probe(struct wire *wire, unsigned int number, uint32_t serial)
 	const struct wire_port *from = &wire->ports[number ? 0 : 1];
 	const struct wire_port *to = &wire->ports[number];
 
-	return send_frame(from, &to->mac, to->reach_tci, PROBE_SERIAL | serial);
+	return send_frame(from, &to->reach, to->reach_tci, PROBE_SERIAL | serial);
 }
 
 static int collect(struct wire *wire, unsigned int from, const struct vtc_mac *to,

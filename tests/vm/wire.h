@@ -20,8 +20,9 @@
 /* An interface on which frames are sent and received. */
 struct wire_port {
 	char name[16];
-	struct vtc_mac mac; /* that it uses */
-	uint16_t reach_tci; /* tag with which the far end reaches it, or WIRE_NO_VLAN */
+	struct vtc_mac mac;   /* that it uses */
+	struct vtc_mac reach; /* with which the far end reaches it; else the same */
+	uint16_t reach_tci;   /* tag with which the far end reaches it, or WIRE_NO_VLAN */
 	int fd;
 };
 

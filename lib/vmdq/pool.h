@@ -40,6 +40,8 @@ struct vtc__pool_port {
 	int (*socket)(struct vtc__pool_port *port, unsigned int queue);
 	/* What was sent: fills tx_ numbers and their valid bits. May be NULL. */
 	void (*stats)(struct vtc__pool_port *port, struct vtc_pool_stats *stats);
+	/* Filters were added or removed; no transaction is under way. */
+	void (*filters_changed)(struct vtc__pool_port *port);
 };
 
 struct vtc_pool {

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* SIOCETHTOOL on a card: names, and the counters that go by them. */
+/* SIOCETHTOOL on a card, and sets of names. */
 #include "ethtool.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NAMES_MAX 65536u
 
 /*
- * The kernel fills in as many names and counters as there are at that moment, whatever we
- * have room for; so there is room for all queues that a driver might add meanwhile.
+ * The kernel fills in as many names as there are at that moment, whatever we have room
+ * for; so there is room for what a driver might add meanwhile.
  */
 #define SPARE 4096u
 
@@ -92,94 +91,4 @@ int vtc__strings_find(const struct vtc__strings *strings, const char *name)
 		if (strcmp(strings->text[i], name) == 0)
 			return (int)i;
 	return -ENOENT;
-}
-
-/* ---- Counters ---- */
-
-static int read_stats(struct vtc__uplink *uplink, uint32_t count,
-		      struct ethtool_stats **ret)
-{
-	struct ethtool_stats *stats;
-	int err;
-
-	stats = calloc(1, sizeof(*stats) + ((size_t)count + SPARE) * sizeof(uint64_t));
-	if (!stats)
-		return -ENOMEM;
-	stats->cmd = ETHTOOL_GSTATS;
-	stats->n_stats = count + SPARE;
-	err = vtc__ethtool(uplink, stats);
-	/* Another number of them: they are no longer those of the names. */
-	if (!err && stats->n_stats != count)
-		err = -ENODATA;
-	if (err)
-		free(stats);
-	else
-		*ret = stats;
-	return err;
-}
-
-static int find_queue(const struct vtc__strings *names, const char *pattern,
-		      uint32_t queue)
-{
-	char name[sizeof(*names->text)];
-	const char *at = strstr(pattern, "%u");
-
-	if (!at)
-		return -ENOENT;
-	snprintf(name, sizeof(name), "%.*s%u%s", (int)(at - pattern), pattern, queue,
-		 at + 2);
-	return vtc__strings_find(names, name);
-}
-
-/* The pattern of this card: that of its quirks, or else the first that queue 0 has. */
-static const char *find_pattern(const struct vtc__uplink *uplink,
-				const struct vtc__strings *names)
-{
-	static const char *const known[] = {
-		"rx_queue_%u_packets", "rx%u_packets",		 "rx-%u.packets",
-		"rx_%u_packets",       "[%u]: rx_ucast_packets", "rx_queue_%u_pkts",
-	};
-
-	if (uplink->quirks.rx_packets)
-		return uplink->quirks.rx_packets;
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (find_queue(names, known[i], 0) >= 0)
-			return known[i];
-	return "";
-}
-
-static int sum_queues(const struct vtc__strings *names, const char *pattern,
-		      const struct ethtool_stats *stats, uint32_t first, uint32_t count,
-		      uint64_t *ret)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t queue = first; queue - first < count; queue++) {
-		int at = find_queue(names, pattern, queue);
-
-		if (at < 0)
-			return -ENODATA;
-		sum += stats->data[at];
-	}
-	*ret = sum;
-	return 0;
-}
-
-int vtc__ethtool_rx_packets(struct vtc__uplink *uplink, uint32_t first, uint32_t count,
-			    uint64_t *ret)
-{
-	struct vtc__strings names;
-	struct ethtool_stats *stats;
-	int err = vtc__ethtool_strings(uplink, ETH_SS_STATS, &names);
-
-	if (err)
-		return err == -EOPNOTSUPP ? -ENODATA : err;
-	err = read_stats(uplink, names.count, &stats);
-	if (!err) {
-		err = sum_queues(&names, find_pattern(uplink, &names), stats, first,
-				 count, ret);
-		free(stats);
-	}
-	vtc__strings_free(&names);
-	return err;
 }

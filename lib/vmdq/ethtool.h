@@ -27,11 +27,4 @@ void vtc__strings_free(struct vtc__strings *strings);
 /* Place of a name in the set; -ENOENT. */
 int vtc__strings_find(const struct vtc__strings *strings, const char *name);
 
-/*
- * Packets that the card itself counted on some of its receive queues, taken together.
- * -ENODATA: it has no counter of a known name for each of them.
- */
-int vtc__ethtool_rx_packets(struct vtc__uplink *uplink, uint32_t first, uint32_t count,
-			    uint64_t *ret);
-
 #endif

@@ -2,9 +2,12 @@
 /* All kinds of steps; each is defined in the file of the thing that it changes. */
 #include <stddef.h>
 
+#include "channels.h"
 #include "feature.h"
 #include "pool.h"
 #include "rate.h"
+#include "rss.h"
+#include "rule.h"
 #include "step.h"
 #include "tc.h"
 #include "vf-step.h"
@@ -12,7 +15,9 @@
 /* Sorted by name, one in a line. */
 /* clang-format off */
 const struct vtc__step_kind *const vtc__step_kinds[] = {
+	&vtc__step_channels,
 	&vtc__step_clsact,
+	&vtc__step_context,
 	&vtc__step_devlink_rate,
 	&vtc__step_feature,
 	&vtc__step_filter,
@@ -25,6 +30,8 @@ const struct vtc__step_kind *const vtc__step_kinds[] = {
 	&vtc__step_mqprio,
 	&vtc__step_pool,
 	&vtc__step_rate,
+	&vtc__step_rss,
+	&vtc__step_rule,
 	&vtc__step_shaper,
 	&vtc__step_slot,
 	&vtc__step_vf,

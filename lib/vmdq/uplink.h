@@ -22,12 +22,11 @@ struct vtc__quirks {
 	uint16_t vlan_mask;  /* the one VLAN mask that its flow rules take; 0: try */
 	bool location_any;   /* flow rules: RX_CLS_LOC_ANY is a must */
 	bool channels_first; /* flow rules must go before the channels change */
+	bool no_mac_rules;   /* its flow rules cannot match a MAC */
 	bool and_is_or;	     /* MAC and VLAN in one flow rule are two filters: OR */
 	bool tags_hidden;    /* a VLAN tag stays beside the packet whatever we set */
 	bool maxrate_sticky; /* writing 0 to tx_maxrate does not lift a limit */
 	bool vf_stats;	     /* fills IFLA_VF_STATS with real numbers */
-	const char
-		*rx_packets; /* ethtool -S pattern with one %u, of a queue; NULL: try */
 };
 
 struct vtc__uplink {

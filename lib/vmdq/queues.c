@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Queues of a card set aside for pools. */
+#include "queues.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "channels.h"
+#include "rss.h"
+
+/* Pools that have queues of their own, other than this one. */
+static const struct vtc__record *next_pool(struct vtc__txn *txn, const char *group,
+					   uint64_t id, struct vtc__pool_data *ret)
+{
+	const struct vtc__record *r = vtc__journal_find_next(txn->journal, id);
+
+	while (r && (strcmp(r->kind, vtc__step_pool.name) != 0 ||
+		     strcmp(r->group, group) == 0 || vtc__pool_data_of(r, ret) ||
+		     ret->backend != VTC_POOL_BACKEND_NTUPLE))
+		r = vtc__journal_foreach_next(txn->journal, r);
+	return r;
+}
+
+/* The first queue above all pools that overlap with [first, first + count); 0: none do. */
+static uint32_t above(struct vtc__txn *txn, const char *group, uint32_t first,
+		      uint32_t count)
+{
+	const struct vtc__record *record;
+	struct vtc__pool_data pool;
+	uint32_t end = 0;
+	uint64_t id = 0;
+
+	while ((record = next_pool(txn, group, id, &pool))) {
+		uint32_t pool_end = pool.queue_first + pool.queue_count;
+
+		id = record->id;
+		if (pool.queue_first < first + count && first < pool_end &&
+		    pool_end > end)
+			end = pool_end;
+	}
+	return end;
+}
+
+/* Each step passes a pool, of which there are not many. */
+static uint32_t find_gap(struct vtc__txn *txn, const char *group, uint32_t from,
+			 uint32_t count)
+{
+	uint32_t end;
+
+	for (unsigned int i = 0; i <= VTC_POOL_MAX; i++) {
+		end = above(txn, group, from, count);
+		if (!end)
+			break;
+		from = end;
+	}
+	return from;
+}
+
+int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
+		     struct vtc__queues *ret)
+{
+	struct vtc__channels channels;
+	struct vtc__queues plan;
+	int err = vtc__channels_get(&txn->uplink, &channels);
+
+	if (err)
+		return err;
+	plan.channels_now = channels.count;
+	plan.base_now = vtc__rss_base(txn);
+	plan.base = plan.base_now ? plan.base_now : channels.count;
+	plan.first = find_gap(txn, group, plan.base, count);
+	if (plan.first + count > channels.max) {
+		/* One queue at least is for all the others. */
+		if (plan.base <= count)
+			return -ENOSPC;
+		plan.base -= count;
+		plan.first = plan.base;
+	}
+	plan.channels =
+		plan.first + count > channels.count ? plan.first + count : channels.count;
+	*ret = plan;
+	return 0;
+}
+
+/* Drivers with an RSS table of the user's own refuse a change of channels: these first. */
+int vtc__do_queues(struct vtc__txn *txn, const struct vtc__queues *plan)
+{
+	int err = vtc__do_channels(txn, plan->channels);
+
+	if (err || plan->base == plan->base_now)
+		return err;
+	return vtc__do_rss(txn, plan->base, plan->channels_now, plan->channels);
+}

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC	"vtcjrnl"
-#define VERSION 1u
+#define MAGIC  "vtcjrnl"
+#define FORMAT 1u
 
 struct header {
 	char magic[8];
@@ -74,6 +74,21 @@ bool vtc__journal_word_ok(const char *word, size_t size)
 			    "0123456789._-") == len;
 }
 
+/* Whether nothing but zeroes follows the first len of size bytes. */
+static bool filled_up(const char *data, size_t len, size_t size)
+{
+	for (size_t i = len; i < size; i++)
+		if (data[i])
+			return false;
+	return true;
+}
+
+static bool field_ok(const char *word, size_t size)
+{
+	return vtc__journal_word_ok(word, size) &&
+	       filled_up(word, strnlen(word, size), size);
+}
+
 /* ---- Records ---- */
 
 struct vtc__record *vtc__record_new(const struct vtc__record *like)
@@ -121,22 +136,23 @@ static const char *check_header(const struct header *h, const char *data, size_t
 
 	if (memcmp(h->magic, MAGIC, sizeof(h->magic)) != 0 || !version)
 		return "it does not begin like a journal";
-	if (version > VERSION)
+	if (version > FORMAT)
 		return "a later version of libvtc wrote it";
 	if (le64toh(h->len) != len || len % 8)
 		return "its length is wrong";
 	if (le64toh(h->sum) != sum_file(data, len))
 		return "its checksum is wrong";
-	if (strnlen(h->boot, sizeof(h->boot)) != VTC__BOOT_LEN - 1)
+	if (strnlen(h->boot, sizeof(h->boot)) != VTC__BOOT_LEN - 1 ||
+	    !filled_up(h->boot, VTC__BOOT_LEN - 1, sizeof(h->boot)))
 		return "its start of the machine is wrong";
 	if (le64toh(h->next) > INT64_MAX)
 		return "its next number is wrong";
 	return NULL;
 }
 
-/* What follows the entry is left bytes long. */
-static const char *check_entry(const struct entry *e, size_t left, uint64_t above,
-			       uint64_t next)
+/* data: what follows the entry; left: how much of it there is. */
+static const char *check_entry(const struct entry *e, const char *data, size_t left,
+			       uint64_t above, uint64_t next)
 {
 	uint64_t id = le64toh(e->id);
 	uint32_t len = le32toh(e->len);
@@ -147,10 +163,11 @@ static const char *check_entry(const struct entry *e, size_t left, uint64_t abov
 		return "a record's length is wrong";
 	if (le32toh(e->pid) > INT32_MAX)
 		return "a record's owner is wrong";
-	if (!vtc__journal_word_ok(e->group, sizeof(e->group)) ||
-	    !vtc__journal_word_ok(e->kind, sizeof(e->kind)) || !e->kind[0])
+	if (!field_ok(e->group, sizeof(e->group)) ||
+	    !field_ok(e->kind, sizeof(e->kind)) || !e->kind[0])
 		return "a record's name is wrong";
-	return NULL;
+	return e->zero || !filled_up(data, len, padded(len)) ? "a gap is not empty"
+							     : NULL;
 }
 
 static int take_entry(struct vtc__journal_file *file, const struct entry *e,
@@ -195,7 +212,7 @@ static int take_entries(struct vtc__journal_file *file, const char *data, size_t
 		memcpy(&e, data, sizeof(e));
 		data += sizeof(e);
 		len -= sizeof(e);
-		*why = check_entry(&e, len, above, file->next);
+		*why = check_entry(&e, data, len, above, file->next);
 		if (*why)
 			return -EBADMSG;
 		err = take_entry(file, &e, data);
@@ -254,7 +271,7 @@ static void put_header(char *data, size_t len, const struct vtc__journal_file *f
 {
 	struct header h = {
 		.magic = MAGIC,
-		.version = htole32(VERSION),
+		.version = htole32(FORMAT),
 		.count = htole32((uint32_t)file->count),
 		.len = htole64(len),
 		.next = htole64(file->next),

@@ -14,6 +14,7 @@
 
 #include "core/journal-file.h"
 #include "core/journal.h"
+#include "journalsum.h"
 #include "tree.h"
 #include "vtct.h"
 
@@ -500,26 +501,6 @@ START_TEST(a_file_that_is_cut_or_longer_is_refused)
 }
 END_TEST
 
-/* The checksum as journal-file.c describes it, so that a lie can have the right one. */
-static void sum_up(unsigned char *data, size_t len)
-{
-	uint64_t sum = 0xcbf29ce484222325u;
-	size_t i, j;
-
-	for (i = 0; i + 8 <= len; i += 8) {
-		uint64_t word = 0;
-
-		if (i == 32)
-			continue;
-		for (j = 8; j--;)
-			word = word << 8 | data[i + j];
-		sum = (sum ^ word) * 0x100000001b3u;
-		sum ^= sum >> 32;
-	}
-	for (j = 0; j < 8; j++)
-		data[32 + j] = (unsigned char)(sum >> (8 * j));
-}
-
 static void assert_lie_refused(const char *data, size_t len, size_t at, uint64_t value,
 			       size_t size, const char *want)
 {
@@ -529,7 +510,7 @@ static void assert_lie_refused(const char *data, size_t len, size_t at, uint64_t
 	memcpy(lie, data, len);
 	for (i = 0; i < size; i++)
 		lie[at + i] = (unsigned char)(value >> (8 * i));
-	sum_up(lie, len);
+	vtct_journal_sum(lie, len);
 	assert_refused(lie, len);
 	ck_assert_ptr_nonnull(
 		strstr(vtc_error_get_message(vtc_ctx_last_error(ctx)), want));
@@ -564,6 +545,11 @@ START_TEST(lies_with_the_right_checksum_are_refused)
 	assert_lie_refused(data, len, third + 24, 1, 4, "length");
 	assert_lie_refused(data, len, second + 32 + 1, '/', 1, "name");
 	assert_lie_refused(data, len, second + 64, 0, 1, "name");
+	assert_lie_refused(data, len, second + 28, 1, 4, "gap");
+	assert_lie_refused(data, len, second + 80 + 3, 1, 1, "gap");
+	assert_lie_refused(data, len, second + 32 + 5, 'a', 1, "name");
+	assert_lie_refused(data, len, second + 64 + 15, 'a', 1, "name");
+	assert_lie_refused(data, len, 40 + 39, 'a', 1, "start of the machine");
 	memset(data + second + 32, 'a', VTC__GROUP_LEN);
 	assert_lie_refused(data, len, 0, 'v', 1, "name");
 	memset(data + second + 32, 0, VTC__GROUP_LEN);

@@ -103,13 +103,6 @@ static int probe(struct vtc__txn *txn, const struct vtc_pool_opts *opts, char *w
 
 /* ---- Request ---- */
 
-static void add_note(struct vtc_pool *pool, const char *text)
-{
-	size_t at = strlen(pool->note);
-
-	snprintf(pool->note + at, sizeof(pool->note) - at, "%s%s", at ? "; " : "", text);
-}
-
 static int do_queues(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	struct vtc__queues plan;
@@ -141,13 +134,19 @@ static int request(struct vtc__txn *txn, struct vtc_pool *pool)
 		err = do_queues(txn, pool);
 	if (!err)
 		err = do_context(txn, pool);
-	if (!err)
-		err = vtc__pool_do_guard(txn, pool);
-	if (!err && pool->data.queue_count > 1 &&
-	    !vtc__step_find(txn, pool->name, vtc__step_context.name, 0))
-		add_note(pool, "the card has no RSS context for it: all frames come on "
-			       "the first queue");
-	return err;
+	return err ? err : vtc__pool_do_guard(txn, pool);
+}
+
+static bool has_context(struct vtc__txn *txn, const struct vtc_pool *pool)
+{
+	return vtc__step_find(txn, pool->name, vtc__step_context.name, 0);
+}
+
+static const char *note(struct vtc__txn *txn, const struct vtc_pool *pool)
+{
+	if (pool->data.queue_count <= 1 || has_context(txn, pool))
+		return "";
+	return "the card has no RSS context for it: all frames come on its first queue";
 }
 
 /* ---- Filters ---- */
@@ -219,7 +218,7 @@ static int add_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 	err = vtc__pool_do_guard_filter(txn, pool, filter, tag);
 	if (err || has_rule(txn, pool, &rule))
 		return err;
-	if (vtc__step_find(txn, pool->name, vtc__step_context.name, 0))
+	if (has_context(txn, pool))
 		queues = pool->data.queue_count;
 	return vtc__do_rule(txn, pool->name, tag, &rule, pool->data.queue_first, queues);
 }
@@ -241,4 +240,5 @@ const struct vtc__backend vtc__backend_ntuple = {
 	.request = request,
 	.add_filter = add_filter,
 	.apart = apart,
+	.note = note,
 };

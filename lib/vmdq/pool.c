@@ -72,12 +72,23 @@ static void load_guard(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	const struct vtc__guard_step *guard = vtc__pool_guard_step(txn);
 
+	pool->note[0] = '\0';
 	if (!pool->backend->uses_guard || !guard)
 		return;
 	pool->guard_mode = guard->id.mode;
 	snprintf(pool->note, sizeof(pool->note), "%.*s", (int)sizeof(guard->note) - 1,
 		 guard->note);
 	vtc__pool_load_target(txn, pool);
+}
+
+static void load_note(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	const char *note = pool->backend->note ? pool->backend->note(txn, pool) : "";
+	size_t at = strlen(pool->note);
+
+	if (note[0])
+		snprintf(pool->note + at, sizeof(pool->note) - at, "%s%s", at ? "; " : "",
+			 note);
 }
 
 int vtc__pool_load(struct vtc__txn *txn, struct vtc_pool *pool)
@@ -98,6 +109,7 @@ int vtc__pool_load(struct vtc__txn *txn, struct vtc_pool *pool)
 	if (!pool->data.netdev || vtc__ifname(pool->ctx, pool->data.netdev, pool->netdev))
 		pool->netdev[0] = '\0';
 	load_guard(txn, pool);
+	load_note(txn, pool);
 	return 0;
 }
 

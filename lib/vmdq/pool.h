@@ -115,6 +115,11 @@ struct vtc__backend {
 	/* What the backend counts itself; ORs into stats->valid. May be NULL. */
 	int (*stats)(struct vtc__txn *txn, struct vtc_pool *pool,
 		     struct vtc_pool_stats *stats);
+	/*
+	 * What is not as one might expect of this pool, for a person: "" if there is
+	 * nothing. May be NULL.
+	 */
+	const char *(*note)(struct vtc__txn *txn, const struct vtc_pool *pool);
 };
 
 extern const struct vtc__backend vtc__backend_vf, vtc__backend_ntuple,
@@ -192,6 +197,8 @@ int vtc__pool_do_match(struct vtc__txn *txn, struct vtc_pool *pool,
 /* One port on a pool; its sockets go into the guard, again after each repair. */
 int vtc__pool_set_port(struct vtc_pool *pool, struct vtc__pool_port *port);
 void vtc__pool_drop_port(struct vtc_pool *pool, struct vtc__pool_port *port);
+/* The pool's filters have changed; no transaction is under way. */
+void vtc__pool_tell_filters(struct vtc_pool *pool);
 
 /* Put the sockets of the pool's port, if there is one, into the guard. */
 int vtc__pool_enter_sockets(struct vtc__txn *txn, struct vtc_pool *pool);

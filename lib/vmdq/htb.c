@@ -6,8 +6,6 @@
  */
 #include "htb.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,24 +39,45 @@ uint64_t vtc__htb_link_bps(struct vtc__txn *txn)
 	return (uint64_t)mbps * BPS_IN_MBPS;
 }
 
-static int take_pools(struct vtc__txn *txn, uint32_t but_slot, struct vtc__htb *htb)
+/*
+ * In order of slots, so that the tree does not depend on who came first. A pool has two
+ * records where the rate of before could not be undone: the later counts.
+ */
+static struct vtc__htb_pool *pool_of(struct vtc__htb *htb, uint32_t slot)
+{
+	size_t i = 0;
+
+	while (i < htb->count && htb->of[i].step.slot < slot)
+		i++;
+	if (i < htb->count && htb->of[i].step.slot == slot)
+		return &htb->of[i];
+	if (htb->count == VTC__HTB_POOLS)
+		return NULL;
+	memmove(&htb->of[i + 1], &htb->of[i], (htb->count - i) * sizeof(htb->of[0]));
+	htb->count++;
+	return &htb->of[i];
+}
+
+static void take_pools(struct vtc__txn *txn, uint32_t but_slot, struct vtc__htb *htb)
 {
 	const struct vtc__record *record = NULL;
 
 	while ((record = vtc__journal_foreach_next(txn->journal, record))) {
-		struct vtc__htb_pool *pool = &htb->of[htb->count];
+		struct vtc__htb_pool *pool;
+		struct vtc__htb_step step;
 
 		if (strcmp(record->kind, vtc__step_htb.name) != 0 ||
-		    record->len < sizeof(pool->step))
+		    record->len < sizeof(step))
 			continue;
-		if (htb->count == VTC__HTB_POOLS)
-			return -ENOSPC;
-		memcpy(&pool->step, record->data, sizeof(pool->step));
+		memcpy(&step, record->data, sizeof(step));
+		if (step.slot == but_slot || step.slot >= VTC__HTB_POOLS)
+			continue;
+		pool = pool_of(htb, step.slot);
+		if (!pool)
+			return;
+		pool->step = step;
 		memcpy(pool->group, record->group, sizeof(pool->group));
-		if (pool->step.slot != but_slot && pool->step.slot < VTC__HTB_POOLS)
-			htb->count++;
 	}
-	return 0;
 }
 
 /* A journal could hold any weight. */
@@ -143,15 +162,10 @@ static void plan_classes(struct vtc__txn *txn, struct vtc__htb *htb)
 
 int vtc__htb_plan(struct vtc__txn *txn, uint32_t but_slot, struct vtc__htb *ret)
 {
-	int err;
-
 	memset(ret, 0, sizeof(*ret));
-	err = take_pools(txn, but_slot, ret);
-	if (!err)
-		plan_classes(txn, ret);
-	if (!err)
-		err = vtc__htb_program(txn, ret);
-	return err;
+	take_pools(txn, but_slot, ret);
+	plan_classes(txn, ret);
+	return vtc__htb_program(txn, ret);
 }
 
 void vtc__htb_free(struct vtc__htb *htb)

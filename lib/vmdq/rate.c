@@ -344,7 +344,7 @@ int vtc_pool_set_rate(struct vtc_pool *pool, const struct vtc_rate *rate,
 	struct vtc_rate_answer got;
 	struct vtc_rate asked;
 	struct vtc__txn txn;
-	int err;
+	int err, end;
 
 	if (!pool)
 		return -EINVAL;
@@ -356,8 +356,9 @@ int vtc_pool_set_rate(struct vtc_pool *pool, const struct vtc_rate *rate,
 		return err;
 	err = replace(&txn, pool, &asked, &got);
 	/* Also after a failure: the rate of before is there again, and stays. */
-	if (vtc__pool_finish(pool, &txn, 0) && !err)
-		err = pool->ctx->error.code;
+	end = vtc__pool_finish(pool, &txn, 0);
+	if (!err)
+		err = end;
 	if (!err && answer)
 		vtc__opts_give(answer, &got, sizeof(got));
 	return err;

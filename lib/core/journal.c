@@ -292,6 +292,9 @@ int vtc__journal_list(struct vtc_ctx *ctx, const char *prefix, vtc__name_fn fn, 
 
 	if (err == -ENOENT)
 		err = 0;
+	if (err)
+		vtc__err(ctx, err, VTC_ERROR_ORIGIN_SYSTEM, "look for journals", "%s",
+			 ctx->state_dir);
 	for (size_t i = 0; !err && i < names.count; i++)
 		err = fn(arg, names.name[i]);
 	free(names.name);

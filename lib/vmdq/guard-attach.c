@@ -93,40 +93,41 @@ bool vtc__guard_is_dispatcher(const char *name)
 	return strcmp(name, "xdp_dispatcher") == 0;
 }
 
-/* The program below a dispatcher that uses a table; lent by the group, NULL: none. */
-static struct xdp_program *below(struct xdp_multiprog *group, uint32_t table)
+/* Whether a link puts a program that uses a table below a dispatcher; which program. */
+static bool links(uint32_t link, uint32_t dispatcher, uint32_t table,
+		  uint32_t *ret_program)
 {
-	struct xdp_program *program = NULL;
+	struct bpf_link_info info = { .id = 0 };
+	uint32_t len = sizeof(info);
+	int fd = bpf_link_get_fd_by_id(link);
+	int err;
 
-	while ((program = xdp_multiprog__next_prog(program, group)))
-		if (vtc__guard_uses(xdp_program__id(program), table))
-			return program;
-	return NULL;
+	if (fd < 0)
+		return false;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	if (err < 0 || info.type != BPF_LINK_TYPE_TRACING ||
+	    info.tracing.target_obj_id != dispatcher ||
+	    !vtc__guard_uses(info.prog_id, table))
+		return false;
+	*ret_program = info.prog_id;
+	return true;
 }
 
-static struct xdp_multiprog *group_of(uint32_t ifindex)
+/*
+ * libxdp could tell, too, where it finds its bpffs, but forgets descriptors each time; and
+ * this is asked at each audit.
+ */
+static void find_below(uint32_t dispatcher, uint32_t table, struct spot *ret)
 {
-	struct xdp_multiprog *group = xdp_multiprog__get_from_ifindex((int)ifindex);
+	uint32_t link = 0;
 
-	return libxdp_get_error(group) ? NULL : group;
-}
-
-static int find_below(const struct vtc__guard_id *id, struct spot *ret)
-{
-	struct vtc__guard_quiet quiet;
-	struct xdp_multiprog *group;
-	struct xdp_program *program;
-
-	vtc__guard_quiet_begin(&quiet);
-	group = group_of(id->ifindex);
-	program = group ? below(group, id->tables) : NULL;
-	if (program) {
-		ret->mode = VTC_POOL_GUARD_DISPATCHER;
-		ret->program = xdp_program__id(program);
+	while (bpf_link_get_next_id(link, &link) == 0) {
+		if (links(link, dispatcher, table, &ret->program)) {
+			ret->mode = VTC_POOL_GUARD_DISPATCHER;
+			return;
+		}
 	}
-	xdp_multiprog__close(group);
-	vtc__guard_quiet_end(&quiet);
-	return 0;
 }
 
 static int find(const struct vtc__guard_id *id, struct spot *ret)
@@ -149,7 +150,9 @@ static int find(const struct vtc__guard_id *id, struct spot *ret)
 		return 0;
 	}
 	name_of(opts.drv_prog_id, name);
-	return vtc__guard_is_dispatcher(name) ? find_below(id, ret) : 0;
+	if (vtc__guard_is_dispatcher(name))
+		find_below(opts.drv_prog_id, id->tables, ret);
+	return 0;
 }
 
 static uint32_t mode_flag(uint32_t mode)
@@ -157,7 +160,7 @@ static uint32_t mode_flag(uint32_t mode)
 	return mode == VTC_POOL_GUARD_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 }
 
-/* A table that the program does not use itself lives as long as it, all the same. */
+/* A table that the program does not use itself lives as long as it all the same. */
 static int keep_tables(struct vtc__guard *guard)
 {
 	int fd = bpf_program__fd(vtc__guard_object_program(guard->object));
@@ -179,6 +182,9 @@ static int attach_alone(struct vtc__guard *guard, uint32_t mode)
 static int attach_below(struct vtc__guard *guard)
 {
 	struct bpf_program *program = vtc__guard_object_program(guard->object);
+	struct vtc__guard_forgotten forgotten;
+	struct bpf_prog_info info = { .id = 0 };
+	uint32_t len = sizeof(info);
 	struct xdp_program *xdp;
 	int err;
 
@@ -187,8 +193,12 @@ static int attach_below(struct vtc__guard *guard)
 	err = (int)libxdp_get_error(xdp);
 	if (err < 0)
 		return err;
+	vtc__guard_forgotten_begin(&forgotten, guard->ctx, guard->ifindex);
 	err = xdp_program__attach(xdp, (int)guard->ifindex, XDP_MODE_NATIVE, 0);
 	xdp_program__close(xdp);
+	(void)bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len);
+	vtc__guard_forgotten_end(&forgotten, guard->ctx, guard->ifindex, info.id,
+				 bpf_program__fd(program));
 	return err;
 }
 
@@ -213,12 +223,13 @@ static int attach(struct vtc__guard *guard, const struct vtc__guard_id *id)
 	if (err < 0)
 		return err;
 	vtc__guard_quiet_begin(&quiet);
-	if (id->mode == VTC_POOL_GUARD_DISPATCHER)
+	if (id->mode == VTC_POOL_GUARD_DISPATCHER) {
 		err = attach_below(guard);
-	else
-		err = attach_alone(guard, id->mode);
-	if (err == 0)
+	} else {
 		err = keep_tables(guard);
+		if (err == 0)
+			err = attach_alone(guard, id->mode);
+	}
 	vtc__guard_quiet_end(&quiet);
 	return err;
 }
@@ -253,7 +264,14 @@ int vtc__guard_attach(struct vtc__guard *guard, struct vtc__guard_id *id)
 		(void)vtc__guard_present(id->ifindex, &program, name);
 	if (err < 0)
 		return fail(guard, err, name, program);
-	if (find(id, &spot) == 0 && spot.mode != VTC_POOL_GUARD_NONE)
+	err = find(id, &spot);
+	if (err == 0 && id->mode == VTC_POOL_GUARD_DISPATCHER)
+		err = keep_tables(guard);
+	if (err < 0) {
+		(void)vtc__guard_detach(guard->ctx, id);
+		return fail(guard, err, name, program);
+	}
+	if (spot.mode != VTC_POOL_GUARD_NONE)
 		id->mode = spot.mode;
 	return 0;
 }
@@ -273,15 +291,29 @@ static int detach_alone(uint32_t ifindex, const struct spot *spot)
 	return err;
 }
 
-static int detach_below(const struct vtc__guard_id *id)
+static int detach_below(uint32_t ifindex, uint32_t number)
 {
-	struct xdp_multiprog *group = group_of(id->ifindex);
-	struct xdp_program *program = group ? below(group, id->tables) : NULL;
-	int err = 0;
+	struct xdp_program *program = xdp_program__from_id(number);
+	int err = (int)libxdp_get_error(program);
 
-	if (program)
-		err = xdp_program__detach(program, (int)id->ifindex, XDP_MODE_NATIVE, 0);
-	xdp_multiprog__close(group);
+	if (err < 0)
+		return err;
+	err = xdp_program__detach(program, (int)ifindex, XDP_MODE_NATIVE, 0);
+	xdp_program__close(program);
+	return err;
+}
+
+static int detach(struct vtc_ctx *ctx, const struct vtc__guard_id *id,
+		  const struct spot *spot)
+{
+	struct vtc__guard_forgotten forgotten;
+	int err;
+
+	if (spot->mode != VTC_POOL_GUARD_DISPATCHER)
+		return detach_alone(id->ifindex, spot);
+	vtc__guard_forgotten_begin(&forgotten, ctx, id->ifindex);
+	err = detach_below(id->ifindex, spot->program);
+	vtc__guard_forgotten_end(&forgotten, ctx, id->ifindex, spot->program, -1);
 	return err;
 }
 
@@ -298,10 +330,7 @@ int vtc__guard_detach(struct vtc_ctx *ctx, const struct vtc__guard_id *id)
 	if (err < 0)
 		return err;
 	vtc__guard_quiet_begin(&quiet);
-	if (spot.mode == VTC_POOL_GUARD_DISPATCHER)
-		err = detach_below(id);
-	else
-		err = detach_alone(id->ifindex, &spot);
+	err = detach(ctx, id, &spot);
 	vtc__guard_quiet_end(&quiet);
 	return err;
 }

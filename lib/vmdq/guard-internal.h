@@ -47,6 +47,24 @@ struct vtc__guard_quiet {
 void vtc__guard_quiet_begin(struct vtc__guard_quiet *quiet);
 void vtc__guard_quiet_end(const struct vtc__guard_quiet *quiet);
 
+/* ---- Descriptors that libxdp forgets (guard-forgotten.c) ---- */
+
+#define VTC__GUARD_FORGOTTEN_MAX 256u
+
+struct vtc__guard_forgotten {
+	bool known; /* what was open before */
+	uint32_t dispatcher;
+	unsigned int count;
+	int fds[VTC__GUARD_FORGOTTEN_MAX];
+};
+
+/* Around a call of libxdp about a program on an interface; keep: one that is in use. */
+void vtc__guard_forgotten_begin(struct vtc__guard_forgotten *forgotten,
+				struct vtc_ctx *ctx, uint32_t ifindex);
+void vtc__guard_forgotten_end(const struct vtc__guard_forgotten *before,
+			      struct vtc_ctx *ctx, uint32_t ifindex, uint32_t program,
+			      int keep);
+
 /* ---- Where programs are (guard-attach.c) ---- */
 
 /* Whether a program uses a table. */

@@ -275,15 +275,6 @@ static int do_attrs(const struct target *t, const struct vtc__vf_attrs *attrs,
 			    sizeof(*attrs), ret_id);
 }
 
-static int do_own_address(struct target *t, const struct vtc__vf_mac_step *step)
-{
-	int err = vtc__step_do(t->txn, t->pool->name, &vtc__step_vf_mac, t->tag, step,
-			       sizeof(*step), NULL);
-
-	t->own_was_set = !err;
-	return err;
-}
-
 /* What the PF tells of the VF now. */
 static int read_vf(const struct target *t, struct vtc_vf *ret)
 {
@@ -300,13 +291,30 @@ static int read_vf(const struct target *t, struct vtc_vf *ret)
 	return err;
 }
 
+static int do_own_address(struct target *t, struct vtc__vf_mac_step *step)
+{
+	struct vtc_vf now;
+	int err = read_vf(t, &now);
+
+	if (err)
+		return err;
+	step->at_pf = now.value[VTC_VF_ATTR_MAC];
+	err = vtc__step_do(t->txn, t->pool->name, &vtc__step_vf_mac, t->tag, step,
+			   sizeof(*step), NULL);
+	t->own_was_set = !err;
+	return err;
+}
+
 /*
  * A VF whose address the PF has fixed may not change its own: take the address away
  * first. So the records tell, when all is undone, whether it had been fixed.
  */
-static int retry_own_address(struct target *t, const struct vtc__vf_mac_step *step)
+static int retry_own_address(struct target *t, struct vtc__vf_mac_step *step)
 {
-	struct vtc__vf_attrs attrs = { .vf = t->vf, .passing = 1 };
+	struct vtc__vf_attrs attrs = {
+		.vf = t->vf,
+		.passing = 1,
+	};
 	struct vtc_vf now;
 	uint64_t id = 0;
 	int err = read_vf(t, &now);

@@ -54,6 +54,13 @@ static int send_attrs(struct vtc_pf *pf, uint32_t vf, uint16_t asked,
 	return asked ? vtc_vf_apply(pf, &configs, 1, &opts) : 0;
 }
 
+int vtc__vf_send_mac(struct vtc_pf *pf, uint32_t vf, uint64_t mac)
+{
+	uint64_t value[VTC_VF_ATTR_COUNT] = { [VTC_VF_ATTR_MAC] = mac };
+
+	return send_attrs(pf, vf, vtc__vf_bit(VTC_VF_ATTR_MAC), value, 0);
+}
+
 static int bad_data(struct vtc__txn *txn)
 {
 	return vtc__err(txn->ctx, -EBADMSG, VTC_ERROR_ORIGIN_LIBRARY, txn->operation,
@@ -138,10 +145,6 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 	return err;
 }
 
-/*
- * An address that was taken away is given back also if the VF's driver came back to it by
- * itself: the VF was not free to choose before.
- */
 static uint16_t what_to_restore(const struct vtc__vf_attrs *attrs,
 				const struct vtc_vf *now)
 {
@@ -149,13 +152,10 @@ static uint16_t what_to_restore(const struct vtc__vf_attrs *attrs,
 
 	for (int i = 0; i < VTC_VF_ATTR_COUNT; i++) {
 		enum vtc_vf_attr attr = (enum vtc_vf_attr)i;
-		bool taken = attr == VTC_VF_ATTR_MAC && !attrs->set[attr] &&
-			     now->value[attr] == attrs->before[attr];
 
-		if (!(attrs->asked & now->known & vtc__vf_bit(attr)) ||
-		    attrs->before[attr] == attrs->set[attr])
-			continue;
-		if (taken || is_as_set(attrs, now, attr))
+		if (attrs->asked & now->known & vtc__vf_bit(attr) &&
+		    attrs->before[attr] != attrs->set[attr] &&
+		    is_as_set(attrs, now, attr))
 			which |= vtc__vf_bit(attr);
 	}
 	return which;

@@ -3,11 +3,15 @@
  * The address that a VF's own interface uses. It is found by the VF each time, never by
  * its index alone: it may have gone to a virtual machine or another network namespace
  * meanwhile, where it is nothing of ours.
+ *
+ * Drivers of VFs tell the PF the address that they use, and the PF reports that as if it
+ * had been given by the administrator. So what the PF told before is put back, too.
  */
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/netlink.h"
@@ -121,6 +125,28 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 	return 0;
 }
 
+/* The VF's driver has told the PF of the old address just now, or before a crash. */
+static int restore_at_pf(struct vtc__txn *txn, const struct vtc__vf_mac_step *step)
+{
+	uint64_t own = vtc__vf_pack_mac(step->before.addr), is = step->at_pf;
+	struct vtc_vf_list *list;
+	struct vtc_pf *pf;
+	int err = vtc__vf_open_pf(txn, &pf);
+
+	if (err)
+		return err;
+	err = vtc__vf_snapshot(pf, false, &list);
+	if (!err) {
+		if (step->vf < list->count && list->vfs[step->vf].was_reported)
+			is = list->vfs[step->vf].value[VTC_VF_ATTR_MAC];
+		free(list);
+		if (is == own && is != step->at_pf)
+			err = vtc__vf_send_mac(pf, step->vf, step->at_pf);
+	}
+	vtc_pf_close(pf);
+	return err;
+}
+
 static int undo(struct vtc__txn *txn, const void *data, size_t len)
 {
 	const struct vtc__vf_mac_step *step = data;
@@ -130,11 +156,12 @@ static int undo(struct vtc__txn *txn, const void *data, size_t len)
 	if (len < sizeof(*step))
 		return -EBADMSG;
 	err = find(txn, step, &found);
-	if (err)
-		return err == -ENODEV ? 0 : err;
-	if (!same(&found.mac, &step->set) || same(&step->before, &step->set))
+	if (!err && same(&found.mac, &step->set))
+		err = set_address(txn, &found.netdev, &step->before);
+	else if (!err && !same(&found.mac, &step->before))
 		return 0;
-	err = set_address(txn, &found.netdev, &step->before);
+	if (!err)
+		err = restore_at_pf(txn, step);
 	return err == -ENODEV ? 0 : err;
 }
 

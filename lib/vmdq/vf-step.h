@@ -38,6 +38,8 @@ struct vtc__vf_mac_step {
 	uint32_t vf;
 	uint32_t netdev;
 	struct vtc_mac before, set;
+	uint32_t reserved;
+	uint64_t at_pf; /* what the PF told before; see vf-mac.c */
 };
 
 extern const struct vtc__step_kind vtc__step_vf, vtc__step_vf_attr, vtc__step_vf_mac;
@@ -56,6 +58,9 @@ const struct vtc__record *vtc__vf_find_claim(struct vtc__txn *txn, uint32_t vf);
 /* Fill in attributes of a VF that are to change, with what they are now. */
 void vtc__vf_attrs_ask(struct vtc__vf_attrs *attrs, const struct vtc_vf *now,
 		       enum vtc_vf_attr attr, uint64_t value);
+
+/* Give a VF its address at the PF; all zeros takes it away. */
+int vtc__vf_send_mac(struct vtc_pf *pf, uint32_t vf, uint64_t mac);
 
 /* What the PF, and the VF's own interface, have counted; what is not there is 0. */
 void vtc__vf_count(struct vtc_pf *pf, uint32_t vf, struct vtc__vf_counters *ret);

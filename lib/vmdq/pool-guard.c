@@ -58,6 +58,7 @@ static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *chang
 {
 	struct vtc__guard_step step;
 	struct vtc__guard *guard;
+	uint32_t mode;
 	int err = load_guard(data, len, &step);
 
 	if (err)
@@ -71,12 +72,16 @@ static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *chang
 	if (err)
 		return explain(txn, err, "the guard program cannot be loaded");
 	err = note_guard(txn, &step);
+	mode = step.id.mode;
 	if (!err)
 		err = vtc__guard_attach(guard, &step.id);
 	if (err) {
 		vtc__guard_close(guard);
 		return err;
 	}
+	if (step.id.mode != mode)
+		snprintf(step.note, sizeof(step.note),
+			 "no dispatcher: libxdp has none that this kernel takes");
 	memcpy(data, &step, sizeof(step));
 	*changed = true;
 	txn->guard = guard;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pool.h"
+#include "rate.h"
 
 #define ADD    "add filter"
 #define REMOVE "remove filter"
@@ -36,7 +37,11 @@ static int match_undo(struct vtc__txn *txn, const void *data, size_t len)
 	return 0;
 }
 
-/* It only says what the other steps with its tag are for. */
+/*
+ * It says what the other steps with its tag are for. It is the last of them to be done
+ * and the first to be undone: where it is not, there is no filter, but what is left of
+ * one.
+ */
 const struct vtc__step_kind vtc__step_match = {
 	.name = "match",
 	.apply = match_apply,
@@ -44,7 +49,7 @@ const struct vtc__step_kind vtc__step_match = {
 	.undo = match_undo,
 };
 
-/* It only says that there is a pool, and what it is. */
+/* It says that there is a pool, and what it is; the same holds for it. */
 const struct vtc__step_kind vtc__step_pool = {
 	.name = "pool",
 	.apply = match_apply,
@@ -252,10 +257,15 @@ int vtc_pool_add_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 	err = check_overlap(&txn, pool, &filter);
 	tag = free_tag(&txn, pool);
 	if (!err)
+		err = pool->backend->add_filter(&txn, pool, &filter, tag);
+	if (!err)
 		err = vtc__pool_do_match(&txn, pool, &filter, tag);
 	if (!err)
-		err = pool->backend->add_filter(&txn, pool, &filter, tag);
-	return vtc__pool_finish(pool, &txn, err);
+		err = vtc__rate_refresh(&txn, pool);
+	err = vtc__pool_finish(pool, &txn, err);
+	if (!err)
+		vtc__pool_tell_filters(pool);
+	return err;
 }
 
 static int explain_left(const struct vtc_pool *pool, const struct vtc_filter *filter,
@@ -269,10 +279,32 @@ static int explain_left(const struct vtc_pool *pool, const struct vtc_filter *fi
 	return err;
 }
 
+static int undo_filter(struct vtc__txn *txn, const struct vtc_pool *pool,
+		       const struct vtc_filter *filter)
+{
+	const struct vtc__record *match = find_equal(txn, pool, filter);
+	struct vtc__undone undone = { .undone = 0 };
+	uint32_t tag;
+	int err;
+
+	if (!match) {
+		err = explain(pool, -ENOENT, REMOVE, filter);
+		vtc__err_message(pool->ctx, "the pool has no such filter");
+		return err;
+	}
+	tag = match->tag;
+	err = vtc__journal_remove(txn->journal, match->id);
+	if (err) {
+		explain(pool, err, REMOVE, filter);
+		vtc__err_message(pool->ctx, "the journal cannot be written");
+		return err;
+	}
+	err = vtc__step_undo_group(txn, pool->name, tag, &undone);
+	return err ? explain_left(pool, filter, &undone, err) : 0;
+}
+
 int vtc_pool_remove_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 {
-	const struct vtc__record *record;
-	struct vtc__undone undone = { .undone = 0 };
 	struct vtc_filter filter;
 	struct vtc__txn txn;
 	int err;
@@ -286,16 +318,12 @@ int vtc_pool_remove_filter(struct vtc_pool *pool, const struct vtc_filter *given
 		err = vtc__pool_begin(pool, REMOVE, true, &txn);
 	if (err)
 		return err;
-	record = find_equal(&txn, pool, &filter);
-	if (!record) {
-		err = explain(pool, -ENOENT, REMOVE, &filter);
-		vtc__err_message(pool->ctx, "the pool has no such filter");
-	} else {
-		err = vtc__step_undo_group(&txn, pool->name, record->tag, &undone);
-		if (err)
-			explain_left(pool, &filter, &undone, err);
-	}
-	vtc__txn_end(&txn);
+	err = undo_filter(&txn, pool, &filter);
+	if (!err)
+		err = vtc__rate_refresh(&txn, pool);
+	err = vtc__pool_finish(pool, &txn, err);
+	if (!err)
+		vtc__pool_tell_filters(pool);
 	return err;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "pool.h"
+#include "rate.h"
 
 #define OPERATION "open port on pool"
 
@@ -55,17 +56,47 @@ int vtc__pool_set_port(struct vtc_pool *pool, struct vtc__pool_port *port)
 		return err;
 	pool->port = port;
 	err = enter(&txn, pool);
+	if (!err)
+		(void)vtc__rate_to_port(&txn, pool);
 	if (err)
 		pool->port = NULL;
 	return vtc__pool_finish(pool, &txn, err);
 }
 
-/* The kernel takes a socket out of the guard's table when it is closed. */
+/*
+ * The kernel would take a socket out of the guard's table when it is closed; but frames
+ * must stop to come before.
+ */
+static void leave(struct vtc_pool *pool)
+{
+	struct vtc__guard *guard;
+	struct vtc__txn txn;
+
+	if (!pool->backend->uses_guard || vtc__pool_begin(pool, OPERATION, true, &txn))
+		return;
+	if (!vtc__txn_guard(&txn, &guard)) {
+		for (uint32_t i = 0; i < pool->data.queue_count; i++)
+			(void)vtc__guard_set_socket(guard, pool->data.slot,
+						    pool->data.queue_first + i, -1);
+	}
+	vtc__txn_end(&txn);
+}
+
 void vtc__pool_drop_port(struct vtc_pool *pool, struct vtc__pool_port *port)
 {
+	const struct vtc_error before = pool->ctx->error;
+
 	if (pool->port != port)
 		return;
 	pool->port = NULL;
+	leave(pool);
+	pool->ctx->error = before;
 	if (pool->closed)
 		vtc_pool_close(pool);
+}
+
+void vtc__pool_tell_filters(struct vtc_pool *pool)
+{
+	if (pool->port && pool->port->filters_changed)
+		pool->port->filters_changed(pool->port);
 }

@@ -147,30 +147,16 @@ static int find_room(struct vtc__txn *txn, struct vtc_pool *pool)
 
 /* ---- Making it ---- */
 
-static int note(struct vtc__txn *txn, const struct vtc_pool *pool)
-{
-	int err = vtc__journal_update(txn->journal, pool->id, &pool->data,
-				      sizeof(pool->data));
-
-	if (err) {
-		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION);
-		vtc__err_message(pool->ctx, "the journal cannot be written");
-	}
-	return err;
-}
-
 static int make(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	int err;
 
 	pool->backend = vtc__backend_find(pool->choice->backend);
 	pool->data.backend = pool->choice->backend;
-	err = vtc__step_do(txn, pool->name, &vtc__step_pool, 0, &pool->data,
-			   sizeof(pool->data), &pool->id);
+	err = pool->backend->request(txn, pool);
 	if (!err)
-		err = pool->backend->request(txn, pool);
-	if (!err)
-		err = note(txn, pool);
+		err = vtc__step_do(txn, pool->name, &vtc__step_pool, 0, &pool->data,
+				   sizeof(pool->data), &pool->id);
 	if (!err)
 		err = vtc__pool_load(txn, pool);
 	return err;

@@ -246,14 +246,17 @@ int vtc_pool_open(struct vtc_ctx *ctx, const char *nic, const char *name,
 }
 
 /*
- * From here on the steps are this process's, and whoever comes after a crash goes on with
- * undoing them.
+ * Once the steps are this process's, whoever comes after a crash goes on with undoing
+ * them.
  */
 static int undo_all(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	struct vtc__undone undone = { .failed = 0 }, shared = { .failed = 0 };
 	int err = vtc__journal_own(txn->journal, pool->name, false);
 
+	/* Without its record it is no pool any more, but what is left of one. */
+	if (!err)
+		err = vtc__journal_remove(txn->journal, pool->id);
 	if (err) {
 		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, RELEASE);
 		vtc__err_message(pool->ctx, "the journal cannot be written");

@@ -13,7 +13,9 @@
 #include "step.h"
 
 /*
- * What a pool is: the data of the step "pool", the first of its group. Fixed for its life.
+ * What a pool is: the data of the step "pool", which is the last to be done when a pool
+ * is made and the first to be undone: a group without is no pool, but what is left of
+ * one. Fixed for the pool's life.
  * The journal keeps it as it is, so it has no padding and grows at its end only.
  */
 struct vtc__pool_data {
@@ -99,11 +101,15 @@ struct vtc__backend {
 		     size_t len);
 	/*
 	 * Make it: pool->data is filled, but for what the backend picks (queues, vf,
-	 * netdev; queue_count is how many are asked for); steps as need be, of group pool->name. The step "pool" is added by the
-	 * caller before, and updated after. Writes the error record.
+	 * netdev; queue_count is how many are asked for); steps as need be, of group
+	 * pool->name. The step "pool" is done by the caller after. Writes the error
+	 * record.
 	 */
 	int (*request)(struct vtc__txn *txn, struct vtc_pool *pool);
-	/* Steps of group pool->name with this tag. Writes the error record. */
+	/*
+	 * Steps of group pool->name with this tag. The step "match" is done by the caller
+	 * after. Writes the error record.
+	 */
 	int (*add_filter)(struct vtc__txn *txn, struct vtc_pool *pool,
 			  const struct vtc_filter *filter, uint32_t tag);
 	/*

@@ -68,6 +68,9 @@ static int before(const char *what, const char *detail)
 
 	if (trace)
 		fprintf(stderr, "# %d: change %u: %s %s\n", getpid(), k, what, detail);
+	/* What other libraries do ends with whatever is done next. */
+	if (fault->mode == KILL_AFTER && k == fault->at + 1)
+		raise(SIGKILL);
 	if (k == fault->at)
 		snprintf(fault->what, sizeof(fault->what), "%s %.80s", what, detail);
 	if (fault->mode == KILL_BEFORE && k == fault->at)
@@ -168,13 +171,26 @@ static int fault_foreign(void *priv, const char *what)
 	return err;
 }
 
-/*
- * rtnetlink: of four types in a row the third asks. Which commands of other families only
- * ask is not known here, so all but dumps count: to fail them must do no harm, either.
- */
-static bool netlink_changes(const struct nlmsghdr *msg)
+/* The numbers of messages are of no use without the protocol. */
+static unsigned char protocols[1024];
+
+static int fault_nl_open(void *priv, int protocol)
 {
-	if (msg->nlmsg_type >= RTM_BASE && msg->nlmsg_type <= RTM_MAX)
+	int fd = real->nl_open(priv, protocol);
+
+	if (fd >= 0 && (size_t)fd < sizeof(protocols))
+		protocols[fd] = (unsigned char)protocol;
+	return fd;
+}
+
+/*
+ * rtnetlink: of four types in a row the third asks. Which commands of generic families
+ * only ask is not known here, so all but dumps count: to fail them must do no harm,
+ * either.
+ */
+static bool netlink_changes(int fd, const struct nlmsghdr *msg)
+{
+	if (protocols[fd % (int)sizeof(protocols)] == NETLINK_ROUTE)
 		return (msg->nlmsg_type & 3) != 2;
 	return msg->nlmsg_type > GENL_ID_CTRL &&
 	       (msg->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP;
@@ -187,7 +203,7 @@ static ssize_t fault_nl_send(void *priv, int fd, const void *data, size_t len)
 	ssize_t n;
 	int err;
 
-	if (len < sizeof(*msg) || !netlink_changes(msg))
+	if (len < sizeof(*msg) || !netlink_changes(fd, msg))
 		return real->nl_send(priv, fd, data, len);
 	snprintf(detail, sizeof(detail), "type %u", msg->nlmsg_type);
 	err = before("netlink", detail);
@@ -211,6 +227,7 @@ static struct vtc_ctx *new_ctx(void)
 	sys.remove = fault_remove;
 	sys.ethtool = fault_ethtool;
 	sys.foreign = fault_foreign;
+	sys.nl_open = fault_nl_open;
 	sys.nl_send = fault_nl_send;
 	opts.state_dir = state_dir;
 	opts.log_level = VTC_LOG_NONE;
@@ -497,7 +514,7 @@ static unsigned int die_in(enum mode mode, unsigned int k)
 	if (WIFEXITED(status)) {
 		ck_assert_int_eq(WEXITSTATUS(status), 0);
 		free(life.at_first);
-		return k - 1;
+		return fault->seen;
 	}
 	ck_assert_int_eq(WTERMSIG(status), SIGKILL);
 	fault->mode = COUNT;

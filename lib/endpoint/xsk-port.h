@@ -34,7 +34,8 @@ struct vtc__xsk;
 struct vtc__xsk_socket {
 	struct vtc__xsk *xsk;
 	unsigned int index;
-	struct vtc__watch watch; /* the socket */
+	struct vtc__watch watch; /* the socket that receives */
+	int sender;
 	struct vtc__timer timer; /* to send what the kernel did not, or look for room */
 	struct vtc__umem *umem;	 /* NULL: not open */
 	struct vtc__xsk_ring rx, tx;

@@ -49,8 +49,8 @@ VTC__ALWAYS uint32_t filled(const struct vtc__xsk_fifo *f)
 /* ---- Out of the ring ---- */
 
 /*
- * Is it a frame that the kernel may give us, with room for a header before? If so it is
- * ours from now on, and cannot be given again.
+ * Is it a frame that the kernel may give us? If so it is ours from now on, and cannot be
+ * given again.
  */
 VTC__ALWAYS bool hold(struct vtc__umem *u, const struct vtc__xsk_slot *slot)
 {
@@ -59,8 +59,7 @@ VTC__ALWAYS bool hold(struct vtc__umem *u, const struct vtc__xsk_slot *slot)
 	if (vtc__unlikely(!vtc__umem_is(u, slot->addr, VTC__FRAME_FILL)))
 		return false;
 	u->state[slot->addr >> VTC__FRAME_SHIFT] = VTC__FRAME_HELD;
-	if (vtc__likely(at >= VTC__HDR_LEN && slot->len) &&
-	    vtc__likely(slot->len <= VTC__FRAME_SIZE - at))
+	if (vtc__likely(slot->len) && vtc__likely(slot->len <= VTC__FRAME_SIZE - at))
 		return true;
 	vtc__umem_drop(u, (uint32_t)(slot->addr >> VTC__FRAME_SHIFT));
 	return false;
@@ -114,7 +113,7 @@ static bool put_in(struct vtc__xsk_socket *s, struct vtc__xsk_fifo *f, uint32_t 
 			(struct vtc__xsk_piece){ u->base.area + slot.addr, slot.len,
 						 (uint16_t)s->index,
 						 (uint16_t)(i + 1 < count) };
-		vtc__fetch_to_write(u->base.area + slot.addr);
+		__builtin_prefetch(u->base.area + slot.addr);
 	}
 	return true;
 }
@@ -200,25 +199,28 @@ static unsigned int take_group(struct vtc__xsk *x, struct vtc__burst *burst,
 	return n;
 }
 
-/* One packet; how many segments, 0: there is none, or no room for it. */
+/*
+ * One packet; how many segments, 0: there is none, or no room for it. The header lies
+ * elsewhere: what the kernel wrote is only read, so it need not fetch it back to write
+ * the next one there.
+ */
 VTC__ALWAYS uint32_t lend(const struct vtc__xsk_fifo *f, uint32_t at,
 			  struct vtc_chain *chain, struct vtc_segment *to, uint32_t room)
 {
-	const struct vtc__xsk_piece *p = piece_at(f, at);
-	uint32_t n = 1, bytes;
+	static const uint8_t header[VTC__HDR_LEN];
+	const struct vtc__xsk_piece *p;
+	uint32_t n = 1, bytes = VTC__HDR_LEN;
 
 	if (at == f->end)
 		return 0;
-	memset(p->data - VTC__HDR_LEN, 0, VTC__HDR_LEN);
-	to[0] = (struct vtc_segment){ p->data - VTC__HDR_LEN, p->len + VTC__HDR_LEN };
-	bytes = p->len + VTC__HDR_LEN;
-	while (vtc__unlikely(p->more)) {
-		if (n == room)
+	to[0] = (struct vtc_segment){ (void *)(uintptr_t)header, VTC__HDR_LEN };
+	do {
+		if (vtc__unlikely(n == room))
 			return 0;
-		p = piece_at(f, at + n);
+		p = piece_at(f, at + n - 1);
 		to[n++] = (struct vtc_segment){ p->data, p->len };
 		bytes += p->len;
-	}
+	} while (vtc__unlikely(p->more));
 	*chain = (struct vtc_chain){ .segments = to,
 				     .readable_bytes = bytes,
 				     .readable = (uint16_t)n };
@@ -243,7 +245,7 @@ int vtc__xsk_take(struct vtc_port *port, unsigned int queue, struct vtc__burst *
 			     VTC__SEGMENTS_MAX - segments);
 		if (!count)
 			break;
-		at += count;
+		at += count - 1;
 		segments += count;
 	}
 	return (int)n;
@@ -285,7 +287,7 @@ void vtc__xsk_give_back(struct vtc_port *port, unsigned int queue,
 	if (of_group)
 		vtc__xsk_group_drop(x->group, of_group);
 	for (unsigned int i = of_group; i < used; i++)
-		end += burst->chains[i].readable;
+		end += burst->chains[i].readable - 1u;
 	forget(x, &x->fifos[queue], end);
 	refill(x, queue);
 }

@@ -8,8 +8,14 @@
 #include "core/ctx.h"
 #include "xsk-port.h"
 
-/* The packet then begins at a good place for copies. */
+/*
+ * The packet then begins at a good place for copies; but not all at the same place in
+ * their frames, as these would be in the same few lines of the cache.
+ */
 #define HEADER_AT 4u
+#define COLOURS	  16u
+#define LINE	  64u
+#define ROOM	  (VTC__FRAME_SIZE - HEADER_AT - (COLOURS - 1) * LINE)
 
 /* Nobody tells that sent frames came back, or that the kernel has room again. */
 #define RETRY_NS 200000u
@@ -19,6 +25,11 @@
 #define BUSY_MAX  3
 
 #define LEN_MIN 14u /* of a packet */
+
+static uint32_t header_at(uint32_t frame)
+{
+	return HEADER_AT + frame % COLOURS * LINE;
+}
 
 static struct vtc__xsk_socket *socket_of(struct vtc__xsk *x, unsigned int queue)
 {
@@ -50,7 +61,7 @@ static bool push(struct vtc__xsk_socket *s, int *busy)
 
 	if (!before || !vtc__ring_wants_wakeup(&s->tx))
 		return false;
-	err = vtc__xsk_socket_send(s->watch.fd);
+	err = vtc__xsk_socket_send(s->sender);
 	vtc__count(&s->xsk->port, queue_of(s), VTC__SYS_CALLS, 1);
 	if (err == -ENXIO || err == -ENETDOWN)
 		vtc__xsk_heard(s->xsk, err);
@@ -78,6 +89,8 @@ int vtc__xsk_reserve(struct vtc_port *port, unsigned int queue, struct vtc__burs
 	struct vtc__umem *u = s->umem;
 	uint32_t n;
 
+	/* What came back last is the first to be used: it is in the cache. */
+	vtc__umem_reap(u);
 	if (vtc__ring_room(&s->tx, max) < max || vtc__umem_room(u, max) < max) {
 		vtc__xsk_kick(s);
 		vtc__umem_reap(u);
@@ -87,14 +100,13 @@ int vtc__xsk_reserve(struct vtc_port *port, unsigned int queue, struct vtc__burs
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t frame = vtc__umem_send(u);
 
-		burst->segments[i] =
-			(struct vtc_segment){ vtc__umem_frame(u, frame) + HEADER_AT,
-					      VTC__FRAME_SIZE - HEADER_AT };
-		burst->chains[i] =
-			(struct vtc_chain){ .segments = &burst->segments[i],
-					    .writable_bytes = VTC__FRAME_SIZE - HEADER_AT,
-					    .writable = 1,
-					    .id = frame };
+		burst->segments[i] = (struct vtc_segment){
+			vtc__umem_frame(u, frame) + header_at(frame), ROOM
+		};
+		burst->chains[i] = (struct vtc_chain){ .segments = &burst->segments[i],
+						       .writable_bytes = ROOM,
+						       .writable = 1,
+						       .id = frame };
 	}
 	return (int)n;
 }
@@ -133,8 +145,7 @@ static bool is_sound(const struct vtc__burst *burst, unsigned int first,
 	if (burst->done[first].len < VTC__HDR_LEN + LEN_MIN)
 		return false;
 	for (unsigned int i = first; i < first + count; i++) {
-		if (!burst->done[i].len ||
-		    burst->done[i].len > VTC__FRAME_SIZE - HEADER_AT)
+		if (!burst->done[i].len || burst->done[i].len > ROOM)
 			return false;
 	}
 	return true;
@@ -144,12 +155,11 @@ static void put_packet(struct vtc__xsk_socket *s, const struct vtc__burst *burst
 		       unsigned int first, unsigned int count, uint32_t at)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		uint32_t skip = i ? 0 : VTC__HDR_LEN;
+		uint32_t frame = burst->chains[first + i].id, skip = i ? 0 : VTC__HDR_LEN;
 
 		*vtc__ring_packet(&s->tx, at + i) =
-			(struct vtc__xsk_slot){ ((uint64_t)burst->chains[first + i].id
-						 << VTC__FRAME_SHIFT) +
-							HEADER_AT + skip,
+			(struct vtc__xsk_slot){ ((uint64_t)frame << VTC__FRAME_SHIFT) +
+							header_at(frame) + skip,
 						burst->done[first + i].len - skip,
 						i + 1 < count ? VTC__XSK_MORE : 0 };
 	}

@@ -110,8 +110,7 @@ static size_t area_len(const struct vtc__xsk_base *base)
 static int register_area(struct vtc__xsk_base *base)
 {
 	struct xdp_umem_reg reg = { .len = area_len(base),
-				    .chunk_size = VTC__FRAME_SIZE,
-				    .headroom = VTC__FRAME_HEADROOM };
+				    .chunk_size = VTC__FRAME_SIZE };
 	void *area = mmap(NULL, reg.len, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -215,31 +214,28 @@ static int bind_shared(int fd, const struct vtc__xsk_base *base,
 }
 
 int vtc__xsk_socket_open(const struct vtc__xsk_base *base,
-			 const struct vtc__xsk_plan *plan, uint32_t ring_size,
-			 struct vtc__xsk_ring *rx, struct vtc__xsk_ring *tx)
+			 const struct vtc__xsk_plan *plan, enum vtc__xsk_way way,
+			 uint32_t ring_size, struct vtc__xsk_ring *ring)
 {
 	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	int err;
 
-	rx->map = tx->map = NULL;
+	ring->map = NULL;
 	if (fd < 0)
 		return -errno;
-	err = ring_open(fd, &rx_kind, ring_size, rx);
-	if (!err)
-		err = ring_open(fd, &tx_kind, ring_size, tx);
+	err = ring_open(fd, way == VTC__XSK_SEND ? &tx_kind : &rx_kind, ring_size, ring);
 	if (!err)
 		err = bind_shared(fd, base, plan);
 	if (!err)
 		return fd;
-	vtc__xsk_socket_close(fd, rx, tx);
+	vtc__xsk_socket_close(fd, ring);
 	return err;
 }
 
-/* It lives as long as its rings are mapped. */
-void vtc__xsk_socket_close(int fd, struct vtc__xsk_ring *rx, struct vtc__xsk_ring *tx)
+/* It lives as long as its ring is mapped. */
+void vtc__xsk_socket_close(int fd, struct vtc__xsk_ring *ring)
 {
-	ring_close(rx);
-	ring_close(tx);
+	ring_close(ring);
 	(void)close(fd);
 }
 

@@ -17,12 +17,6 @@
 #define VTC__FRAME_SHIFT 12
 #define VTC__FRAME_SIZE	 (1u << VTC__FRAME_SHIFT)
 
-/*
- * A received packet begins 256 bytes (the program's room) after this one: with room for a
- * virtio header before it, in the same line of the cache.
- */
-#define VTC__FRAME_HEADROOM 16u
-
 /* More of the packet is in the next descriptor. */
 #define VTC__XSK_MORE 1u
 
@@ -120,13 +114,18 @@ int vtc__xsk_base_open(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
 		       struct vtc__xsk_base *base);
 void vtc__xsk_base_close(struct vtc__xsk_base *base);
 
-/* A socket on the same queue: -errno, or a descriptor. */
-int vtc__xsk_socket_open(const struct vtc__xsk_base *base,
-			 const struct vtc__xsk_plan *plan, uint32_t ring_size,
-			 struct vtc__xsk_ring *rx, struct vtc__xsk_ring *tx);
-void vtc__xsk_socket_close(int fd, struct vtc__xsk_ring *rx, struct vtc__xsk_ring *tx);
+/*
+ * A socket on the same queue, to receive by or to send by: -errno, or a descriptor. Not
+ * one for both: who waits for packets would be woken for each one that was sent, too.
+ */
+enum vtc__xsk_way { VTC__XSK_RECEIVE, VTC__XSK_SEND };
 
-/* Have the kernel send, or fill its queue. 0 or -errno. Never waits. */
+int vtc__xsk_socket_open(const struct vtc__xsk_base *base,
+			 const struct vtc__xsk_plan *plan, enum vtc__xsk_way way,
+			 uint32_t ring_size, struct vtc__xsk_ring *ring);
+void vtc__xsk_socket_close(int fd, struct vtc__xsk_ring *ring);
+
+/* Have the kernel send, or see that there are frames. 0 or -errno. Never waits. */
 int vtc__xsk_socket_send(int fd);
 int vtc__xsk_socket_fill(int fd);
 

@@ -51,7 +51,7 @@ void vtc__xsk_heard(struct vtc__xsk *x, int err)
 /* Sending tells, even if there is nothing to send. */
 static void look(struct vtc__xsk *x)
 {
-	vtc__xsk_heard(x, vtc__xsk_socket_send(x->sockets[0].watch.fd));
+	vtc__xsk_heard(x, vtc__xsk_socket_send(x->sockets[0].sender));
 }
 
 static void on_news(struct vtc__watch *watch, uint32_t events)
@@ -137,7 +137,8 @@ static void let_pass(const struct vtc__xsk *x)
 static void close_socket(struct vtc__xsk_socket *s)
 {
 	vtc__xsk_unsend(s);
-	vtc__xsk_socket_close(s->watch.fd, &s->rx, &s->tx);
+	vtc__xsk_socket_close(s->watch.fd, &s->rx);
+	vtc__xsk_socket_close(s->sender, &s->tx);
 	vtc__umem_put(s->xsk->port.ctx, s->umem);
 }
 
@@ -183,10 +184,10 @@ static void xsk_stats(const struct vtc_port *port, unsigned int queue,
 	for (unsigned int i = queue; i < x->count; i += port->queue_pairs) {
 		struct vtc__xsk_lost lost;
 
-		if (vtc__xsk_socket_lost(x->sockets[i].watch.fd, &lost))
-			continue;
-		stats->rx_dropped_bad += lost.rx;
-		stats->tx_dropped_error += lost.tx_bad;
+		if (!vtc__xsk_socket_lost(x->sockets[i].watch.fd, &lost))
+			stats->rx_dropped_bad += lost.rx;
+		if (!vtc__xsk_socket_lost(x->sockets[i].sender, &lost))
+			stats->tx_dropped_error += lost.tx_bad;
 	}
 }
 
@@ -243,6 +244,22 @@ static int load_opts(struct vtc__xsk_opts *o, const struct vtc__xsk_opts *given)
 	return o->generic && o->zerocopy ? -EOPNOTSUPP : 0;
 }
 
+static int open_both(struct vtc__xsk_socket *s, const struct vtc__xsk_plan *plan,
+		     uint32_t ring_size)
+{
+	const struct vtc__xsk_base *base = &s->umem->base;
+	int fd = vtc__xsk_socket_open(base, plan, VTC__XSK_RECEIVE, ring_size, &s->rx);
+
+	if (fd < 0)
+		return fd;
+	s->watch = (struct vtc__watch){ fd, on_packets };
+	s->sender = vtc__xsk_socket_open(base, plan, VTC__XSK_SEND, ring_size, &s->tx);
+	if (s->sender >= 0)
+		return 0;
+	vtc__xsk_socket_close(fd, &s->rx);
+	return s->sender;
+}
+
 static int open_socket(struct vtc__xsk *x, const struct vtc__xsk_opts *o, unsigned int i)
 {
 	struct vtc__xsk_socket *s = &x->sockets[i];
@@ -251,20 +268,17 @@ static int open_socket(struct vtc__xsk *x, const struct vtc__xsk_opts *o, unsign
 				      .frame_count = o->frame_count,
 				      .zerocopy = o->zerocopy,
 				      .copy = o->copy || o->generic };
-	struct vtc__umem *umem;
-	int fd = vtc__umem_get(x->port.ctx, &plan, &umem);
+	int err = vtc__umem_get(x->port.ctx, &plan, &s->umem);
 
-	if (fd < 0)
-		return fd;
-	fd = vtc__xsk_socket_open(&umem->base, &plan, o->ring_size, &s->rx, &s->tx);
-	if (fd < 0) {
-		vtc__umem_put(x->port.ctx, umem);
-		return fd;
+	if (err)
+		return err;
+	err = open_both(s, &plan, o->ring_size);
+	if (err) {
+		vtc__umem_put(x->port.ctx, s->umem);
+		return err;
 	}
 	s->xsk = x;
 	s->index = i;
-	s->umem = umem;
-	s->watch = (struct vtc__watch){ fd, on_packets };
 	s->timer.due = on_due;
 	x->count = i + 1;
 	return 0;

@@ -10,8 +10,9 @@
 #define NAMES_MAX 65536u
 
 /*
- * The kernel fills in as many names as there are at that moment, whatever we have room
- * for; so there is room for what a driver might add meanwhile.
+ * Older kernels fill in as many names as there are at that moment, whatever we have room
+ * for; so there is room for what a driver might add meanwhile. Later ones give none if
+ * the number is not the one that we say.
  */
 #define SPARE 4096u
 
@@ -39,13 +40,13 @@ static int count_strings(struct vtc__uplink *uplink, uint32_t set, uint32_t *ret
 	return *ret > NAMES_MAX ? -EPROTO : 0;
 }
 
-static int take_strings(const struct ethtool_gstrings *answer, uint32_t room,
+static int take_strings(const struct ethtool_gstrings *answer, uint32_t count,
 			struct vtc__strings *ret)
 {
 	struct vtc__strings strings = { .count = answer->len };
 
-	if (answer->len > room)
-		return -EPROTO;
+	if (answer->len != count)
+		return -EAGAIN;
 	strings.text = calloc(answer->len + 1, sizeof(*strings.text));
 	if (!strings.text)
 		return -ENOMEM;
@@ -65,8 +66,7 @@ int vtc__ethtool_strings(struct vtc__uplink *uplink, uint32_t set,
 
 	if (err)
 		return err;
-	count += SPARE;
-	ask = calloc(1, sizeof(*ask) + (size_t)count * ETH_GSTRING_LEN);
+	ask = calloc(1, sizeof(*ask) + ((size_t)count + SPARE) * ETH_GSTRING_LEN);
 	if (!ask)
 		return -ENOMEM;
 	ask->cmd = ETHTOOL_GSTRINGS;

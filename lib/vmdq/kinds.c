@@ -4,6 +4,7 @@
 
 #include "channels.h"
 #include "feature.h"
+#include "link.h"
 #include "pool.h"
 #include "rate.h"
 #include "rss.h"
@@ -25,6 +26,7 @@ const struct vtc__step_kind *const vtc__step_kinds[] = {
 	&vtc__step_flower,
 	&vtc__step_guard,
 	&vtc__step_htb,
+	&vtc__step_link,
 	&vtc__step_match,
 	&vtc__step_maxrate,
 	&vtc__step_mqprio,

@@ -229,6 +229,13 @@ static int undo_rate(struct vtc__txn *txn, struct vtc_pool *pool)
 	return err;
 }
 
+static const char *words(const struct vtc_error *error)
+{
+	const char *usual = strerrordesc_np(-error->code);
+
+	return error->message[0] ? error->message : usual ? usual : "it failed";
+}
+
 /* Try one; what a refused part leaves is undone. */
 static int try(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_rate *rate,
 	       struct candidate *c)
@@ -257,6 +264,12 @@ static int refuse(struct vtc_pool *pool, const struct choice *choice)
 	return -EOPNOTSUPP;
 }
 
+/* How drivers say that they cannot; anything else concerns the others as well. */
+static bool is_refusal(int err)
+{
+	return err == -EOPNOTSUPP || err == -EINVAL || err == -ERANGE || err == -ENOSPC;
+}
+
 static int set_new(struct vtc__txn *txn, struct vtc_pool *pool,
 		   const struct vtc_rate *rate, struct vtc_rate_answer *answer)
 {
@@ -268,11 +281,11 @@ static int set_new(struct vtc__txn *txn, struct vtc_pool *pool,
 		return vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_NETLINK, set_rate);
 	while ((c = best(&choice))) {
 		err = try(txn, pool, rate, c);
-		if (err != -EOPNOTSUPP) {
+		if (!is_refusal(err)) {
 			*answer = c->answer;
 			return err;
 		}
-		add_reason(&choice, c->mechanism->name, pool->ctx->error.message);
+		add_reason(&choice, c->mechanism->name, words(&pool->ctx->error));
 		c->mechanism = NULL;
 	}
 	return refuse(pool, &choice);

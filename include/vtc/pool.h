@@ -177,8 +177,9 @@ VTC_API void vtc_pool_close(struct vtc_pool *pool);
  *
  * What somebody else changed meanwhile is left alone. A step that cannot be undone does
  * not stop the others; it stays in the journal and is tried again by the next call for
- * the card. The handle is gone in any case but -EBUSY. Ports on the pool must be closed
- * before.
+ * the card. The handle is gone in any case but -EBUSY. (If not even the journal can be
+ * written the pool is as it was, and can be opened again.) Ports on the pool must be
+ * closed before.
  *
  * @param[in] pool the pool, may be NULL
  * @retval 0 everything is as before

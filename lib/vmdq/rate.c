@@ -6,7 +6,6 @@
 #include "rate.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,12 +18,7 @@
 
 #define WEIGHT_MAX 1000u
 
-static const char *const set_rate = "set pool rate";
-
-const struct vtc__rate_mechanism *const vtc__rate_mechanisms[] = {
-	&vtc__rate_port,   &vtc__rate_vf,      &vtc__rate_shaper, &vtc__rate_devlink,
-	&vtc__rate_mqprio, &vtc__rate_maxrate, &vtc__rate_htb,	  NULL,
-};
+static const char *const set_rate = VTC__RATE_OPERATION;
 
 /* ---- The step that remembers ---- */
 
@@ -110,6 +104,11 @@ int vtc__rate_to_port(struct vtc__txn *txn, struct vtc_pool *pool)
 
 /* ---- What mechanisms share ---- */
 
+bool vtc__rate_asks_nothing(const struct vtc_rate *rate)
+{
+	return !rate->weight && !rate->min_bps && !rate->max_bps;
+}
+
 static uint32_t unkept(uint64_t asked)
 {
 	return asked ? VTC_RATE_UNSUPPORTED : VTC_RATE_NOT_ASKED;
@@ -138,83 +137,7 @@ bool vtc__rate_goes_past(const struct vtc_pool *pool)
 	return pool->port != NULL;
 }
 
-/* ---- Choosing ---- */
-
-struct candidate {
-	const struct vtc__rate_mechanism *mechanism; /* NULL: it has been tried */
-	struct vtc_rate_answer answer;
-};
-
-struct choice {
-	struct candidate of[VTC__RATE_MECHANISMS];
-	size_t count;
-	char reasons[sizeof(((struct vtc_error *)0)->message)];
-};
-
-static unsigned int worth(uint32_t result)
-{
-	switch (result) {
-	case VTC_RATE_EXACT:
-		return 4;
-	case VTC_RATE_APPROXIMATE:
-		return 3;
-	case VTC_RATE_CAPPED:
-		return 2;
-	default:
-		return 0;
-	}
-}
-
-static unsigned int score(const struct vtc_rate_answer *answer)
-{
-	return worth(answer->weight) + worth(answer->min) + worth(answer->max);
-}
-
-static void add_reason(struct choice *choice, const char *name, const char *why)
-{
-	size_t len = strlen(choice->reasons);
-
-	snprintf(choice->reasons + len, sizeof(choice->reasons) - len, "%s%s: %.120s",
-		 len ? "; " : "", name, why);
-}
-
-/* All that keep something; the others' reasons. */
-static int ask(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_rate *rate,
-	       struct choice *choice)
-{
-	memset(choice, 0, sizeof(*choice));
-	for (const struct vtc__rate_mechanism *const *m = vtc__rate_mechanisms; *m; m++) {
-		struct candidate *c = &choice->of[choice->count];
-		char why[128] = "it keeps no part of this";
-		int err;
-
-		vtc__rate_answer_init(&c->answer, rate, (*m)->name);
-		err = (*m)->probe(txn, pool, rate, &c->answer, why, sizeof(why));
-		if (err && err != -EOPNOTSUPP)
-			return err;
-		if (err || !score(&c->answer)) {
-			add_reason(choice, (*m)->name, why);
-			continue;
-		}
-		c->mechanism = *m;
-		choice->count++;
-	}
-	return 0;
-}
-
-/* The one that keeps the most; of several the first. NULL: none is left. */
-static struct candidate *best(struct choice *choice)
-{
-	struct candidate *found = NULL;
-
-	for (size_t i = 0; i < choice->count; i++) {
-		struct candidate *c = &choice->of[i];
-
-		if (c->mechanism && (!found || score(&c->answer) > score(&found->answer)))
-			found = c;
-	}
-	return found;
-}
+/* ---- Replacing ---- */
 
 static int undo_rate(struct vtc__txn *txn, struct vtc_pool *pool)
 {
@@ -229,66 +152,20 @@ static int undo_rate(struct vtc__txn *txn, struct vtc_pool *pool)
 	return err;
 }
 
-static const char *words(const struct vtc_error *error)
-{
-	const char *usual = strerrordesc_np(-error->code);
-
-	return error->message[0] ? error->message : usual ? usual : "it failed";
-}
-
-/* Try one; what a refused part leaves is undone. */
-static int try(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_rate *rate,
-	       struct candidate *c)
-{
-	int err = c->mechanism->set(txn, pool, rate, &c->answer);
-
-	if (!err && !score(&c->answer))
-		err = -EOPNOTSUPP;
-	if (!err)
-		err = do_remember(txn, pool, rate, &c->answer);
-	if (err) {
-		struct vtc_error first = pool->ctx->error;
-
-		(void)undo_rate(txn, pool);
-		pool->ctx->error = first;
-	}
-	return err;
-}
-
-static int refuse(struct vtc_pool *pool, const struct choice *choice)
-{
-	vtc__pool_err(pool, -EOPNOTSUPP, VTC_ERROR_ORIGIN_NONE, set_rate);
-	vtc__err_message(pool->ctx, "%s", choice->reasons);
-	vtc__err_hint(pool->ctx, "ask for a limit alone, or open a port on the pool: the "
-				 "scheduler of its relay keeps weights and limits");
-	return -EOPNOTSUPP;
-}
-
-/* How drivers say that they cannot; anything else concerns the others as well. */
-static bool is_refusal(int err)
-{
-	return err == -EOPNOTSUPP || err == -EINVAL || err == -ERANGE || err == -ENOSPC;
-}
-
 static int set_new(struct vtc__txn *txn, struct vtc_pool *pool,
 		   const struct vtc_rate *rate, struct vtc_rate_answer *answer)
 {
-	struct candidate *c;
-	struct choice choice;
-	int err = ask(txn, pool, rate, &choice);
+	struct vtc_error first;
+	int err = vtc__rate_choose(txn, pool, rate, answer);
 
-	if (err)
-		return vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_NETLINK, set_rate);
-	while ((c = best(&choice))) {
-		err = try(txn, pool, rate, c);
-		if (!is_refusal(err)) {
-			*answer = c->answer;
-			return err;
-		}
-		add_reason(&choice, c->mechanism->name, words(&pool->ctx->error));
-		c->mechanism = NULL;
-	}
-	return refuse(pool, &choice);
+	if (!err)
+		err = do_remember(txn, pool, rate, answer);
+	if (!err)
+		return 0;
+	first = pool->ctx->error;
+	(void)undo_rate(txn, pool);
+	pool->ctx->error = first;
+	return err;
 }
 
 /* Put the rate of before in place again; the error record keeps the first failure. */
@@ -307,9 +184,13 @@ static void bring_back(struct vtc__txn *txn, struct vtc_pool *pool,
 			      err);
 }
 
-static bool asks_nothing(const struct vtc_rate *rate)
+/* A port keeps its rate outside the journal: undoing does not reach it. */
+static int clear_port(struct vtc_pool *pool)
 {
-	return !rate->weight && !rate->min_bps && !rate->max_bps;
+	const struct vtc_rate none = VTC_RATE_INIT;
+	struct vtc_rate_answer answer;
+
+	return pool->port ? pool->port->set_rate(pool->port, &none, &answer) : 0;
 }
 
 static int replace(struct vtc__txn *txn, struct vtc_pool *pool,
@@ -321,11 +202,10 @@ static int replace(struct vtc__txn *txn, struct vtc_pool *pool,
 	int err = undo_rate(txn, pool);
 
 	vtc__rate_answer_init(answer, rate, "none");
-	if (!err && !asks_nothing(rate))
+	if (!err)
+		err = clear_port(pool);
+	if (!err && !vtc__rate_asks_nothing(rate))
 		err = set_new(txn, pool, rate, answer);
-	/* A port keeps its rate outside the journal. */
-	if (!err && asks_nothing(rate) && pool->port)
-		err = pool->port->set_rate(pool->port, rate, answer);
 	if (err && had)
 		bring_back(txn, pool, &old);
 	return err;

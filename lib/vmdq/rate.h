@@ -35,6 +35,17 @@ extern const struct vtc__rate_mechanism *const vtc__rate_mechanisms[];
 
 #define VTC__RATE_MECHANISMS 7
 
+#define VTC__RATE_OPERATION "set pool rate"
+
+/*
+ * Let the best mechanism keep a rate, and a port's relay what the card does not, or the
+ * other way round. Writes the error record; then steps may be left to undo.
+ */
+int vtc__rate_choose(struct vtc__txn *txn, struct vtc_pool *pool,
+		     const struct vtc_rate *rate, struct vtc_rate_answer *answer);
+
+bool vtc__rate_asks_nothing(const struct vtc_rate *rate);
+
 /* The data of the step "rate": what was asked for, and what became of it. */
 struct vtc__rate_step {
 	uint64_t min_bps, max_bps;

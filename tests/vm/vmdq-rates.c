@@ -112,6 +112,24 @@ START_TEST(a_vfs_rate_that_somebody_changed_stays)
 }
 END_TEST
 
+/* The card keeps what it can, the relay of the pool's port the rest. */
+START_TEST(a_vf_with_a_port)
+{
+	struct vtc_pool *pool = make_vf();
+	struct ratepool_port port;
+
+	ratepool_open_port(pool, &port);
+	ck_rate(pool, 5, 100 * MBIT, 200 * MBIT, VTC_RATE_APPROXIMATE, VTC_RATE_EXACT,
+		VTC_RATE_EXACT, "vf");
+	ck_vf("max_tx_rate 200Mbps, min_tx_rate 100Mbps");
+	ck_assert_uint_eq(port.weight, 5);
+	ck_assert_uint_eq(port.max_bps, 0);
+	vtc__pool_drop_port(pool, &port.port);
+	ck_assert_errno(vtc_pool_release(pool), 0);
+	ck_vf("max_tx_rate 50Mbps, min_tx_rate 10Mbps");
+}
+END_TEST
+
 /* ---- devlink leaves ---- */
 
 static const char *leaf(void)
@@ -307,6 +325,7 @@ static Suite *vf_suite(void)
 	tcase_add_test(tcase, a_vfs_rates_are_whole_megabits);
 	tcase_add_test(tcase, a_vf_has_no_weight);
 	tcase_add_test(tcase, a_vfs_rate_that_somebody_changed_stays);
+	tcase_add_test(tcase, a_vf_with_a_port);
 	tcase_add_test(tcase, a_leaf_has_share_and_limit);
 	tcase_add_test(tcase, a_leaf_that_is_lost_or_changed);
 	tcase_add_test(tcase, a_leaf_refuses_and_is_as_before);

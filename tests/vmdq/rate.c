@@ -254,6 +254,49 @@ START_TEST(a_share_of_an_unknown_speed_is_refused_and_the_old_rate_stays)
 }
 END_TEST
 
+/* ---- Ports ---- */
+
+START_TEST(what_goes_past_qdiscs_is_the_relays)
+{
+	struct vtc__pool_data data = { .backend = VTC_POOL_BACKEND_TC };
+	struct vtc_pool *a = ratepool_make(ctx, "up0", "a", &data);
+	struct ratepool_port port;
+
+	ratepool_open_port(a, &port);
+	ck_rate(a, 5, MBIT, 3 * MBIT, VTC_RATE_APPROXIMATE, VTC_RATE_UNSUPPORTED,
+		VTC_RATE_APPROXIMATE, "relay");
+	ck_assert_uint_eq(port.weight, 5);
+	ck_assert_uint_eq(port.max_bps, 3 * MBIT);
+	check_as_before();
+	ck_assert_errno(ratepool_set(a, 0, MBIT, 0, NULL), -EOPNOTSUPP);
+	ck_assert_uint_eq(port.weight, 5);
+	ck_assert_errno(vtc_pool_set_rate(a, NULL, NULL), 0);
+	ck_assert_uint_eq(port.weight, 0);
+	ck_assert_uint_eq(port.max_bps, 0);
+	vtc__pool_drop_port(a, &port.port);
+	ck_assert_errno(vtc_pool_release(a), 0);
+}
+END_TEST
+
+START_TEST(a_port_that_comes_later_is_told)
+{
+	struct vtc__pool_data data = { .backend = VTC_POOL_BACKEND_TC };
+	struct vtc_pool *a = ratepool_make(ctx, "up0", "a", &data);
+	struct ratepool_port port;
+
+	ck_rate(a, 5, 0, 3 * MBIT, VTC_RATE_APPROXIMATE, VTC_RATE_NOT_ASKED,
+		VTC_RATE_APPROXIMATE, "htb");
+	ratepool_open_port(a, &port);
+	ck_assert_uint_eq(port.calls, 1);
+	ck_assert_uint_eq(port.weight, 5);
+	ck_assert_uint_eq(port.max_bps, 3 * MBIT);
+	ck_tc("up0", "7674:10 ");
+	vtc__pool_drop_port(a, &port.port);
+	ck_assert_errno(vtc_pool_release(a), 0);
+	check_as_before();
+}
+END_TEST
+
 /* ---- Failures and deaths ---- */
 
 static unsigned int sends, fail_at;
@@ -573,6 +616,8 @@ int main(void)
 	tcase_add_test(tcase, what_is_lost_comes_back);
 	tcase_add_test(tcase,
 		       a_share_of_an_unknown_speed_is_refused_and_the_old_rate_stays);
+	tcase_add_test(tcase, what_goes_past_qdiscs_is_the_relays);
+	tcase_add_test(tcase, a_port_that_comes_later_is_told);
 	tcase_add_test(tcase, any_failure_leaves_the_rate_of_before);
 	tcase_add_test(tcase, who_dies_leaves_nothing);
 	tcase_add_test(tcase, shares_are_by_weight);

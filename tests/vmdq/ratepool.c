@@ -62,6 +62,27 @@ int ratepool_set(struct vtc_pool *pool, uint32_t weight, uint64_t min_bps,
 	return vtc_pool_set_rate(pool, &rate, answer);
 }
 
+static int note_rate(struct vtc__pool_port *base, const struct vtc_rate *rate,
+		     struct vtc_rate_answer *answer)
+{
+	struct ratepool_port *port = (struct ratepool_port *)base;
+
+	port->calls++;
+	port->weight = rate->weight;
+	port->max_bps = rate->max_bps;
+	if (rate->weight)
+		answer->weight = VTC_RATE_APPROXIMATE;
+	if (rate->max_bps)
+		answer->max = VTC_RATE_APPROXIMATE;
+	return 0;
+}
+
+void ratepool_open_port(struct vtc_pool *pool, struct ratepool_port *port)
+{
+	*port = (struct ratepool_port){ .port = { .set_rate = note_rate } };
+	ck_assert_errno(vtc__pool_set_port(pool, &port->port), 0);
+}
+
 char *ratepool_output(const char *format, ...)
 {
 	char command[1024];

@@ -18,6 +18,16 @@ void ratepool_add_mac(struct vtc_pool *pool, uint8_t last);
 int ratepool_set(struct vtc_pool *pool, uint32_t weight, uint64_t min_bps,
 		 uint64_t max_bps, struct vtc_rate_answer *answer);
 
+/* A port that only notes what its relay is told. */
+struct ratepool_port {
+	struct vtc__pool_port port;
+	uint32_t weight;
+	uint64_t max_bps;
+	unsigned int calls;
+};
+
+void ratepool_open_port(struct vtc_pool *pool, struct ratepool_port *port);
+
 /* The text of the context's last error; static. */
 const char *ratepool_error(const struct vtc_ctx *ctx);
 

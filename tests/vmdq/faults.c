@@ -59,6 +59,7 @@ static const char *nic = "vtcf0", *target;
 static enum vtc_pool_backend backend = VTC_POOL_BACKEND_XDP;
 static char state_dir[128];
 static bool trace, own_nic = true;
+static bool keep; /* the pool is one that outlives its process */
 
 /* ---- The seam ---- */
 
@@ -318,6 +319,7 @@ static int request(struct life *life)
 	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
 
 	opts.name = "faults";
+	opts.flags = keep ? VTC_POOL_F_KEEP : 0;
 	opts.backend = backend;
 	opts.target = target;
 	return vtc_pool_request(life->ctx, nic, &opts, &life->pool);
@@ -542,6 +544,8 @@ static unsigned int die_in(enum mode mode, unsigned int k)
 	fault->mode = COUNT;
 	life.ctx = new_ctx();
 	recover(life.ctx);
+	if (keep)
+		release_again(&life);
 	expect_same(&life, life.at_first, "at the beginning");
 	free(life.at_first);
 	vtc_ctx_unref(life.ctx);
@@ -570,6 +574,20 @@ START_TEST(killed_after_a_change)
 }
 END_TEST
 
+START_TEST(a_kept_pool_fails_as_well)
+{
+	keep = true;
+	for_all(fail_one);
+}
+END_TEST
+
+START_TEST(a_kept_pool_bears_the_end_of_its_process)
+{
+	keep = true;
+	for_all(die_after);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	TCase *tcase = tcase_create("faults");
@@ -582,6 +600,8 @@ static Suite *suite(void)
 	tcase_add_test(tcase, what_cannot_be_undone_is_undone_later);
 	tcase_add_test(tcase, killed_before_a_change);
 	tcase_add_test(tcase, killed_after_a_change);
+	tcase_add_test(tcase, a_kept_pool_fails_as_well);
+	tcase_add_test(tcase, a_kept_pool_bears_the_end_of_its_process);
 	suite_add_tcase(s, tcase);
 	return s;
 }

@@ -52,19 +52,20 @@ int vtc_flood(struct __sk_buff *skb)
 	__u16 vlan = skb->vlan_present ? skb->vlan_tci & 0x0fff : 0;
 	const struct vtc__guard_config *config;
 	const struct vtc__guard_place *place;
-	__u32 slot = 0, key;
+	__u32 key = 0;
 	__u8 first;
 
-	config = bpf_map_lookup_elem(&vtc_config, &slot);
+	config = bpf_map_lookup_elem(&vtc_config, &key);
 	if (!config || bpf_skb_load_bytes(skb, 0, &first, sizeof(first)) || !(first & 1))
 		return TC_ACT_UNSPEC;
-	for (; slot < VTC__GUARD_SLOTS; slot++) {
-		key = slot;
+	/* 64 bits: the kernel's checker forgets the range of a half word on the stack. */
+	for (__u64 slot = 0; slot < VTC__GUARD_SLOTS; slot++) {
+		key = (__u32)slot;
 		place = bpf_map_lookup_elem(&vtc_place, &key);
 		if (!place || !place->slot.used || !place->slot.group_copy ||
 		    !place->slot.target)
 			continue;
-		if (slot == config->everything || is_member(slot, vlan))
+		if (slot == config->everything || is_member((__u32)slot, vlan))
 			bpf_clone_redirect(skb, place->slot.target, 0);
 	}
 	return TC_ACT_UNSPEC;

@@ -2,11 +2,11 @@
 /*
  * Filters of traffic control that hand frames to an interface (flower with mirred), as
  * steps. Each has a priority and a handle that we choose before it is made, so that it is
- * found again after a crash; what is there under them but is not as we made it is somebody
- * else's.
+ * found again after a crash; what is there under them but is not as we made it is
+ * somebody else's.
  *
- * When flower looks at a received frame, the kernel has taken the outer tag off the packet
- * already, and keeps it beside: a VLAN is always seen.
+ * When flower looks at a received frame, the kernel has taken the outer tag off the
+ * packet already, and keeps it beside: a VLAN is always seen.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Attributes of a VF as a step: what they were, and what we made of them. Each is put back
- * only where it is still what we set.
+ * Attributes of a VF as a step: what they were, and what we made of them. Each is put
+ * back only where it is still what we set.
  */
 #include <errno.h>
 #include <stdio.h>

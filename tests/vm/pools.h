@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Pools as the lab's tests make them: what fails ends the test with the library's words. */
+/*
+ * Pools as the lab's tests make them: what fails ends the test with the library's words.
+ */
 #ifndef VTC_TESTS_POOLS_H
 #define VTC_TESTS_POOLS_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * VFs behind virtio: a pool that is a VF (igb), an AF_XDP port on the VF's interface, and a
- * relay into the rings of a guest. What the far end of the cable sends to the pool arrives
- * in the guest's memory byte for byte, and what the guest sends on the cable.
+ * VFs behind virtio: a pool that is a VF (igb), an AF_XDP port on the VF's interface, and
+ * a relay into the rings of a guest. What the far end of the cable sends to the pool
+ * arrives in the guest's memory byte for byte, and what the guest sends on the cable.
  */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>

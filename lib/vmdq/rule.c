@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +51,10 @@ static int read_list(struct vtc__uplink *uplink, struct vtc__rules *rules)
 	if (err) {
 		free(location);
 	} else {
-		memcpy(location, ask + 1, ask->rule_cnt * sizeof(*location));
+		/* They begin in what is padding at the end of the struct. */
+		memcpy(location,
+		       (const uint8_t *)ask + offsetof(struct ethtool_rxnfc, rule_locs),
+		       ask->rule_cnt * sizeof(*location));
 		rules->count = ask->rule_cnt;
 		rules->location = location;
 	}

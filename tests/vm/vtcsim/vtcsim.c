@@ -960,8 +960,9 @@ static struct card *new_card(void)
 static void free_card(struct card *card)
 {
 	debugfs_remove_recursive(card->dir);
-	unregister_netdev(card->wire);
+	/* Going down, the card takes the wire's carrier away: the wire must be there. */
 	unregister_netdev(card->dev);
+	unregister_netdev(card->wire);
 	free_netdev(card->wire);
 	free_netdev(card->dev);
 	kfree(card);

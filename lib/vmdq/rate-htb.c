@@ -80,34 +80,44 @@ static const char *kernel_says(struct vtc__txn *txn)
 	return txn->ctx->rt ? vtc__nl_message(txn->ctx->rt) : "";
 }
 
+static int load(const void *data, size_t len, struct vtc__htb_step *step)
+{
+	if (len < sizeof(*step))
+		return -EBADMSG;
+	memcpy(step, data, sizeof(*step));
+	return 0;
+}
+
 /* The record is in the journal already. */
 static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
-	const struct vtc__htb_step *step = data;
+	struct vtc__htb_step step;
 	char says[256];
-	int err = len < sizeof(*step) ? -EBADMSG : to_plan(txn, UINT32_MAX);
+	int err = load(data, len, &step);
 
 	(void)changed;
+	if (err)
+		return err;
+	err = to_plan(txn, UINT32_MAX);
 	if (!err)
 		return 0;
 	snprintf(says, sizeof(says), "%s", kernel_says(txn));
-	if (len >= sizeof(*step))
-		(void)to_plan(txn, step->slot);
+	(void)to_plan(txn, step.slot);
 	return fail(txn, err, says);
 }
 
 static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 		 size_t text_len)
 {
-	const struct vtc__htb_step *step = data;
+	struct vtc__htb_step step;
 	struct vtc__htb htb;
-	int err;
+	int err = load(data, len, &step);
 
-	if (len < sizeof(*step))
-		return -EBADMSG;
+	if (err)
+		return err;
 	err = vtc__htb_plan(txn, UINT32_MAX, &htb);
 	if (!err)
-		err = vtc__htb_check(txn, &htb, step->slot, text, text_len);
+		err = vtc__htb_check(txn, &htb, step.slot, text, text_len);
 	vtc__htb_free(&htb);
 	return err;
 }
@@ -115,16 +125,16 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 /* Somebody else's discipline in place of ours is left alone, and so is its tree. */
 static int undo(struct vtc__txn *txn, const void *data, size_t len)
 {
-	const struct vtc__htb_step *step = data;
+	struct vtc__htb_step step;
 	struct vtc__qdisc root;
-	int err = len < sizeof(*step) ? -EBADMSG : 0;
+	int err = load(data, len, &step);
 
 	if (!err)
 		err = vtc__qdisc_root(txn->ctx, txn->uplink.ifindex, &root);
 	if (err == -ENODEV || (!err && !vtc__qdisc_is_ours(&root, "htb")))
 		return 0;
 	if (!err)
-		err = to_plan(txn, step->slot);
+		err = to_plan(txn, step.slot);
 	if (err == -ENODEV)
 		return 0;
 	return err ? fail(txn, err, kernel_says(txn)) : 0;

@@ -88,9 +88,10 @@ static int find_target(const struct vtc__uplink *uplink, const struct vtc_pool_o
 	return vtc__text_copy(data->target_name, sizeof(data->target_name), opts->target);
 }
 
-static int explain_exists(const struct vtc_pool *pool, const struct vtc__record *record)
+static int explain_exists(struct vtc__txn *txn, const struct vtc_pool *pool,
+			  const struct vtc__record *record)
 {
-	bool whole = strcmp(record->kind, vtc__step_pool.name) == 0;
+	bool whole = vtc__step_find(txn, pool->name, vtc__step_pool.name, 0);
 
 	vtc__pool_err(pool, -EEXIST, VTC_ERROR_ORIGIN_LIBRARY, OPERATION);
 	vtc__err_message(pool->ctx,
@@ -130,7 +131,7 @@ static int find_room(struct vtc__txn *txn, struct vtc_pool *pool)
 
 	while ((record = vtc__journal_foreach_next(txn->journal, record))) {
 		if (strcmp(record->group, pool->name) == 0)
-			return explain_exists(pool, record);
+			return explain_exists(txn, pool, record);
 		if (strcmp(record->kind, vtc__step_pool.name) != 0 ||
 		    vtc__pool_data_of(record, &other))
 			continue;

@@ -6,6 +6,8 @@
  * what is sent.
  */
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
 
@@ -46,26 +48,57 @@ static __always_inline bool is_member(__u32 slot, __u16 vlan)
 	return bpf_map_lookup_elem(&vtc_member, &key) != 0;
 }
 
+static __always_inline bool same(const struct ethhdr *a, const struct ethhdr *b)
+{
+	const __u8 *x = (const void *)a, *y = (const void *)b;
+	__u8 differ = 0;
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < sizeof(*a); i++)
+		differ |= x[i] ^ y[i];
+	return !differ;
+}
+
+/*
+ * A generic XDP program on the interface can make the kernel (seen in 6.12 and 6.18) copy
+ * the frame and forget how long its link header is: it does not begin with that here then.
+ * Growing it at its head mends that, for whoever comes next as well.
+ */
+static __always_inline bool mend(struct __sk_buff *skb, struct ethhdr *eth)
+{
+	struct ethhdr first;
+
+	if (bpf_skb_load_bytes_relative(skb, 0, eth, sizeof(*eth), BPF_HDR_START_MAC) ||
+	    bpf_skb_load_bytes(skb, 0, &first, sizeof(first)))
+		return false;
+	if (same(&first, eth))
+		return true;
+	return !bpf_skb_change_head(skb, sizeof(*eth), 0) &&
+	       !bpf_skb_store_bytes(skb, 0, eth, sizeof(*eth), 0);
+}
+
 SEC("tc")
 int vtc_flood(struct __sk_buff *skb)
 {
 	__u16 vlan = skb->vlan_present ? skb->vlan_tci & 0x0fff : 0;
 	const struct vtc__guard_config *config;
 	const struct vtc__guard_place *place;
-	__u32 key = 0;
-	__u8 first;
+	__u32 slot, key = 0;
+	struct ethhdr eth;
 
 	config = bpf_map_lookup_elem(&vtc_config, &key);
-	if (!config || bpf_skb_load_bytes(skb, 0, &first, sizeof(first)) || !(first & 1))
+	if (!config || skb->pkt_type == PACKET_HOST || !mend(skb, &eth) ||
+	    !(eth.h_dest[0] & 1))
 		return TC_ACT_UNSPEC;
-	/* 64 bits: the kernel's checker forgets the range of a half word on the stack. */
-	for (__u64 slot = 0; slot < VTC__GUARD_SLOTS; slot++) {
-		key = (__u32)slot;
+	/* The kernel must see that this ends: nothing may point to the slot's number. */
+	for (slot = 0; slot < VTC__GUARD_SLOTS; slot++) {
+		key = slot;
 		place = bpf_map_lookup_elem(&vtc_place, &key);
 		if (!place || !place->slot.used || !place->slot.group_copy ||
 		    !place->slot.target)
 			continue;
-		if (slot == config->everything || is_member((__u32)slot, vlan))
+		if (slot == config->everything || is_member(slot, vlan))
 			bpf_clone_redirect(skb, place->slot.target, 0);
 	}
 	return TC_ACT_UNSPEC;

@@ -47,10 +47,14 @@ static int attach(struct vtc__guard *guard)
 
 	if (err < 0)
 		return err;
-	err = bpf_object__load(object);
+	if (bpf_object__load(object) < 0)
+		err = errno == ENOMEM || errno == EPERM ? -errno : -EOPNOTSUPP;
 	if (err == 0) {
 		opts.prog_fd = bpf_program__fd(vtc__guard_object_program(object));
 		err = bpf_tc_attach(&hook, &opts);
+		/* What the kernel says if there is no clsact qdisc. */
+		if (err == -EINVAL)
+			err = -ENOENT;
 	}
 	bpf_object__close(object);
 	return err;
@@ -59,20 +63,14 @@ static int attach(struct vtc__guard *guard)
 int vtc__guard_flood_attach(struct vtc__guard *guard)
 {
 	struct vtc__guard_quiet quiet;
-	uint32_t program;
-	int err = present(guard->ifindex, &program);
+	int err = vtc__guard_foreign(guard->ctx, "attach flood");
 
-	if (err == 0)
-		err = vtc__guard_foreign(guard->ctx, "attach flood");
 	if (err < 0)
 		return err;
 	vtc__guard_quiet_begin(&quiet);
 	err = attach(guard);
 	vtc__guard_quiet_end(&quiet);
-	if (err == -EEXIST)
-		return -EBUSY;
-	/* What the kernel says if there is no clsact qdisc. */
-	return err == -EINVAL ? -ENOENT : err;
+	return err == -EEXIST ? -EBUSY : err;
 }
 
 int vtc__guard_flood_attached(struct vtc_ctx *ctx, const struct vtc__guard_id *id)

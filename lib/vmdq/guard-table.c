@@ -266,8 +266,11 @@ static int look_at_target(struct vtc__guard *guard, uint32_t target,
 	if (!target)
 		return 0;
 	err = vtc__guard_read(guard, VTC__GUARD_CONFIG, &first, &config);
-	if (err < 0 || config.behind_driver)
+	if (err < 0)
 		return err;
+	*takes_parts = config.behind_driver;
+	if (config.behind_driver)
+		return 0;
 	err = vtc__guard_features(guard->ctx, target, &features);
 	if (err == -ENOENT)
 		return 0;

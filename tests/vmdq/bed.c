@@ -8,6 +8,7 @@
 #include <linux/if.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -180,6 +181,19 @@ void bed_set_gro(const char *name, bool on)
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	ck_assert_int_eq(ioctl(fd, SIOCETHTOOL, &request), 0);
 	close(fd);
+}
+
+void bed_clsact(struct bed *bed, uint32_t ifindex)
+{
+	struct vtc__nlmsg *msg =
+		vtc__nlmsg_new(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, 128);
+	struct tcmsg head = { .tcm_ifindex = (int)ifindex,
+			      .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+			      .tcm_parent = TC_H_CLSACT };
+
+	ck_assert_errno(vtc__nlmsg_append(msg, &head, sizeof(head)), 0);
+	ck_assert_errno(vtc__nlmsg_put_str(msg, TCA_KIND, "clsact"), 0);
+	ck_assert_errno(request(bed, msg, NULL, NULL), 0);
 }
 
 /* ---- Packet sockets ---- */

@@ -41,6 +41,8 @@ void bed_remove(struct bed *bed, uint32_t ifindex);
 void bed_set_mtu(struct bed *bed, uint32_t ifindex, uint32_t mtu);
 void bed_set_up(struct bed *bed, uint32_t ifindex);
 void bed_set_gro(const char *name, bool on);
+/* The queueing discipline at which programs look at what an interface receives. */
+void bed_clsact(struct bed *bed, uint32_t ifindex);
 uint32_t bed_index(struct bed *bed, const char *name);
 
 /* A packet socket on an interface that takes what is received there. */

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The guard in a kernel in which libxdp has a dispatcher for it.
+. "$top_srcdir"/tests/vm/lab.sh
+lab -l veth,tun,bridge -- "$top_builddir"/tests/vmdq/guard

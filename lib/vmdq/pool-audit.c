@@ -27,7 +27,7 @@ struct audit {
 	struct vtc_pool_audit result;
 	int error; /* the first repair that failed */
 	bool guard_new;
-	uint8_t data[VTC__JOURNAL_DATA_MAX]; /* of the step in hand */
+	_Alignas(uint64_t) uint8_t data[VTC__JOURNAL_DATA_MAX]; /* of the step in hand */
 };
 
 /* A line that does not fit is left out. */
@@ -198,6 +198,22 @@ static int audit_all(struct vtc_pool *pool, struct vtc_pool_audit *ret)
 	return err;
 }
 
+/* Where the card delivers to an interface, the pool that its port has there. */
+static int audit_inner(struct vtc_pool *pool, struct vtc_pool_audit *found)
+{
+	struct vtc__pool_port *port = pool->port;
+	struct vtc_pool *inner = port && port->inner ? port->inner(port) : NULL;
+	struct vtc_pool_audit more = { .text = "" };
+	int err = inner ? audit_all(inner, &more) : 0;
+
+	found->checked += more.checked;
+	found->repaired += more.repaired;
+	found->failed += more.failed;
+	if (more.text[0])
+		strncat(pool->findings, more.text, FINDINGS - 1 - strlen(found->text));
+	return err;
+}
+
 int vtc_pool_audit(struct vtc_pool *pool, struct vtc_pool_audit *audit)
 {
 	struct vtc_pool_audit found = { .text = "" };
@@ -208,6 +224,8 @@ int vtc_pool_audit(struct vtc_pool *pool, struct vtc_pool_audit *audit)
 	if (audit && audit->sz < AUDIT_FIRST)
 		return vtc__err_arg(pool->ctx, OPERATION, "audit.sz");
 	err = audit_all(pool, &found);
+	if (!err)
+		err = audit_inner(pool, &found);
 	if (audit)
 		vtc__opts_give(audit, &found, sizeof(found));
 	return err;

@@ -62,8 +62,8 @@ static __always_inline bool same(const struct ethhdr *a, const struct ethhdr *b)
 
 /*
  * A generic XDP program on the interface can make the kernel (seen in 6.12 and 6.18) copy
- * the frame and forget how long its link header is: it does not begin with that here then.
- * Growing it at its head mends that, for whoever comes next as well.
+ * the frame and forget how long its link header is: it does not begin with that here
+ * then. Growing it at its head mends that, for whoever comes next as well.
  */
 static __always_inline bool mend(struct __sk_buff *skb, struct ethhdr *eth)
 {

@@ -115,8 +115,8 @@ static bool links(uint32_t link, uint32_t dispatcher, uint32_t table,
 }
 
 /*
- * libxdp could tell, too, where it finds its bpffs, but forgets descriptors each time; and
- * this is asked at each audit.
+ * libxdp could tell, too, where it finds its bpffs, but forgets descriptors each time;
+ * and this is asked at each audit.
  */
 static void find_below(uint32_t dispatcher, uint32_t table, struct spot *ret)
 {

@@ -35,9 +35,9 @@ struct bpf_program *vtc__guard_object_program(const struct bpf_object *object);
 /*
  * libbpf and libxdp print what they think of a failure, to the standard error of the
  * process that we are a guest in, and the only way to keep them from that is one function
- * for the whole process. It is in place from begin to end, around calls that may fail, and
- * no longer; what libbpf has to tell to other threads in that time is lost. If another
- * thread sets a function meanwhile, that one stays.
+ * for the whole process. It is in place from begin to end, around calls that may fail,
+ * and no longer; what libbpf has to tell to other threads in that time is lost. If
+ * another thread sets a function meanwhile, that one stays.
  */
 struct vtc__guard_quiet {
 	libbpf_print_fn_t libbpf;

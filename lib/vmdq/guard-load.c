@@ -64,12 +64,12 @@ static int try_kernel(char *why, size_t len)
 		snprintf(why, len, "programs need CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN");
 	} else if (err < 0) {
 		snprintf(why, len, "the kernel makes no tables for programs: %s",
-			 strerror(-err));
+			 strerrordesc_np(-err));
 	} else {
 		err = try_program();
 		if (err < 0)
 			snprintf(why, len, "no program can be loaded (Linux 5.18?): %s",
-				 strerror(-err));
+				 strerrordesc_np(-err));
 	}
 	return err == -EPERM || err == -ENOMEM || err == 0 ? err : -EOPNOTSUPP;
 }
@@ -89,7 +89,7 @@ int vtc__guard_probe(struct vtc_ctx *ctx, uint32_t ifindex, char *why, size_t le
 	err = vtc__guard_present(ifindex, &program, name);
 	if (err < 0) {
 		snprintf(why, len, "the interface does not tell of programs: %s",
-			 strerror(-err));
+			 strerrordesc_np(-err));
 		return err;
 	}
 	if (program && !vtc__guard_is_dispatcher(name)) {

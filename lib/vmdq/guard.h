@@ -44,8 +44,8 @@ int vtc__guard_load(struct vtc_ctx *ctx, uint32_t ifindex, uint32_t flags,
 		    struct vtc__guard_id *ret_id, char *note, size_t len);
 /*
  * Attach what was loaded; id->mode becomes what it came to (libxdp may have found that
- * the kernel cannot do a dispatcher). -EBUSY: somebody else's program is there. Writes the
- * error record, which says whose.
+ * the kernel cannot do a dispatcher). -EBUSY: somebody else's program is there. Writes
+ * the error record, which says whose.
  */
 int vtc__guard_attach(struct vtc__guard *guard, struct vtc__guard_id *id);
 /* Detach a program; 0 also if it is not there (any more). */

@@ -58,7 +58,7 @@ void bed_send(int sender, const void *frame, size_t len);
 size_t bed_receive(int fd, uint8_t *frame);
 /* Wait until what was sent to the card is over. */
 void bed_settle(struct bed *bed);
-/* What comes next there is exactly this frame; len 0: nothing. For what was sent before. */
+/* What comes next there, of what was sent, is exactly this frame; len 0: nothing. */
 bool bed_expect(struct bed *bed, int fd, const uint8_t *frame, size_t len);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the guard program does to frames on the real kernel: each comes out where the rules
- * say, once, byte for byte as it was on the wire, and nowhere else.
+ * What the guard program does to frames on the real kernel: each comes out where the
+ * rules say, once, byte for byte as it was on the wire, and nowhere else.
  */
 #include <stdio.h>
 #include <string.h>
@@ -463,7 +463,7 @@ START_TEST(sockets_come_first)
 }
 END_TEST
 
-/* The socket of another queue would lose the frame, one of another slot must not see it. */
+/* The socket of another queue would lose the frame, of another slot must not see it. */
 START_TEST(sockets_of_other_queues_and_slots)
 {
 	static const struct vtc__guard_slot later = { .queue_first = 1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guard program as a thing: how it comes to a card and goes, who it makes way for, who
- * can find it, and what it leaves behind (nothing). What it does to frames is in
+ * The guard program as a thing: how it comes to a card and goes, who it makes way for,
+ * who can find it, and what it leaves behind (nothing). What it does to frames is in
  * guard-frames.c.
  */
 #include <fcntl.h>

@@ -306,12 +306,20 @@ int vtc__journal_list(struct vtc_ctx *ctx, const char *prefix, vtc__name_fn fn, 
 /* Place of the first record whose id is not below this one. */
 static size_t place_of(const struct vtc__journal *j, uint64_t id)
 {
+	struct vtc__record *const *record = j->file.record;
 	size_t low = 0, high = j->file.count;
 
+	if (!high || id <= record[0]->id)
+		return 0;
+	/* Numbers rise: where none is missing before, they tell the place. */
+	if (id - record[0]->id < high)
+		high = (size_t)(id - record[0]->id);
+	if (record[high - 1]->id < id)
+		return high;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (j->file.record[middle]->id < id)
+		if (record[middle]->id < id)
 			low = middle + 1;
 		else
 			high = middle;

@@ -156,6 +156,19 @@ static int begin(struct vtc_pool *pool, const char *operation, bool change,
 }
 
 /*
+ * Whether a filter has its record "match". That is mostly the next after its others, so
+ * that not all are looked at for each.
+ */
+static bool is_whole(struct vtc__txn *txn, const struct vtc_pool *pool, uint64_t id,
+		     uint32_t tag)
+{
+	const struct vtc__record *next =
+		vtc__step_find(txn, pool->name, vtc__step_match.name, id - 1);
+
+	return (next && next->tag == tag) || vtc__pool_find_tag(txn, pool->name, tag);
+}
+
+/*
  * A filter that could not be taken away whole has no record "match" any more: what is
  * left of it is tried again.
  */
@@ -170,7 +183,7 @@ static void sweep(struct vtc__txn *txn, const struct vtc_pool *pool)
 
 		id = record->id;
 		if (strcmp(record->group, pool->name) != 0 || !tag ||
-		    tag == VTC__TAG_RATE || vtc__pool_find_tag(txn, pool->name, tag))
+		    tag == VTC__TAG_RATE || is_whole(txn, pool, id, tag))
 			continue;
 		(void)vtc__step_undo_group(txn, pool->name, tag, NULL);
 	}

@@ -40,8 +40,7 @@ static void report_audit(const struct tool *tool, const struct vtc_pool_audit *a
 		json_print(stdout, to);
 		return;
 	}
-	printf("%s: pool %s: %u steps looked at, %u were lost and are there again, %u "
-	       "could not be repaired\n",
+	printf("%s: pool %s: steps checked: %u, repaired: %u, failed: %u\n",
 	       tool->args[0], tool->args[1], audit->checked, audit->repaired,
 	       audit->failed);
 	for (size_t i = 0; i < json_object_array_length(lines); i++)
@@ -144,8 +143,7 @@ static void report_recovery(const struct tool *tool,
 	struct json_object *to;
 
 	if (!tool->settings.json) {
-		printf("%u pools of processes that died, %u steps undone, %u could not "
-		       "be\n",
+		printf("pools left behind: %u, steps undone: %u, failed: %u\n",
 		       recovery->pools, recovery->undone, recovery->failed);
 		return;
 	}

@@ -220,7 +220,7 @@ exits "nor removed" 5 'busy' pool remove up0 theirs
 kill -9 $theirs
 wait $theirs 2>/dev/null
 exits "its process has died" 0 '^up0 +theirs +[a-z]+ +left-behind ' pool list
-exits "recover" 0 '^1 pool' pool recover up0
+exits "recover" 0 '^pools left behind: 1, steps undone: [1-9][0-9]*, failed: 0$' pool recover up0
 exits "nothing is left of it" 3 "no pool 'theirs'" pool show up0 theirs
 json "recover --json" '^\{"pools":0,"undone":0,"failed":0\}$' pool recover
 exits "recover: no such card" 3 'nope' pool recover nope
@@ -234,10 +234,10 @@ verdict "a program that ends gives its pool back" "$([ $? = 0 ] || cat "$scratch
 
 # ---- Audit ----
 
-exits "audit: all there" 0 '^up0: pool vm1: [1-9][0-9]* steps looked at, 0 were lost' pool audit up0 vm1
+exits "audit: all there" 0 '^up0: pool vm1: steps checked: [1-9][0-9]*, repaired: 0, failed: 0$' pool audit up0 vm1
 ip link set up0 down
 ip link set up0 up
-exits "audit: after the card was down" 0 ', 0 could not be repaired$' pool audit up0 vm1
+exits "audit: after the card was down" 0 ', failed: 0$' pool audit up0 vm1
 json "audit --json" '"checked":[1-9][0-9]*,"repaired":[0-9]+,"failed":0,"lost":\[.*\]\}$' pool audit up0 vm1
 was=$(arrived)
 send $one 5

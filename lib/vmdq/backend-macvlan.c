@@ -105,6 +105,8 @@ static int note_netdev(struct vtc__txn *txn, struct vtc_pool *pool)
 	pool->data.netdev = link.ifindex;
 	err = vtc__journal_update(txn->journal, pool->id, &pool->data,
 				  sizeof(pool->data));
+	if (!err)
+		err = vtc__pool_load(txn, pool);
 	if (err)
 		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, txn->operation);
 	return err;

@@ -75,13 +75,21 @@ int vtc__feature_get(struct vtc__uplink *uplink, const char *name,
 	return err ? err : read_place(uplink, &place, ret);
 }
 
-/* -EOPNOTSUPP: the driver does not let it be changed. -EIO: it did not do it. */
-static int set_feature(struct vtc__uplink *uplink, const char *name, bool on)
+static int write_place(struct vtc__uplink *uplink, const struct place *place, bool on)
 {
 	union {
 		struct ethtool_sfeatures head;
 		uint32_t room[2 + WORDS_MAX * 2];
-	} ask = { .head = { .cmd = ETHTOOL_SFEATURES } };
+	} ask = { .head = { .cmd = ETHTOOL_SFEATURES, .size = place->words } };
+
+	ask.room[2 + place->word * 2] = place->bit;
+	ask.room[3 + place->word * 2] = on ? place->bit : 0;
+	return vtc__ethtool(uplink, &ask);
+}
+
+/* -EOPNOTSUPP: the driver does not let it be changed. -EIO: it did not do it. */
+static int set_feature(struct vtc__uplink *uplink, const char *name, bool on)
+{
 	struct vtc__feature now;
 	struct place place;
 	int err = find_place(uplink, name, &place);
@@ -92,13 +100,14 @@ static int set_feature(struct vtc__uplink *uplink, const char *name, bool on)
 		return err;
 	if (now.fixed)
 		return -EOPNOTSUPP;
-	ask.head.size = place.words;
-	ask.room[2 + place.word * 2] = place.bit;
-	ask.room[3 + place.word * 2] = on ? place.bit : 0;
-	err = vtc__ethtool(uplink, &ask);
+	err = write_place(uplink, &place, on);
 	if (!err)
 		err = read_place(uplink, &place, &now);
-	return !err && now.on != on ? -EIO : err;
+	if (err || now.on == on)
+		return err;
+	/* The kernel would remember what was asked for, and try again some day. */
+	err = write_place(uplink, &place, !on);
+	return err ? err : -EIO;
 }
 
 /* ---- The step ---- */

@@ -133,8 +133,8 @@ int vtc__do_context(struct vtc__txn *txn, const char *group, uint32_t first,
 	int err = vtc__step_do(txn, group, &vtc__step_context, 0, &data, sizeof(data),
 			       NULL);
 
-	/* What a driver says that has none, or no more. */
-	return err == -EINVAL || err == -ENOSPC ? -EOPNOTSUPP : err;
+	/* What a driver, or the kernel for it, says that has none, or no more. */
+	return err == -EINVAL || err == -ENOSPC || err == -EBUSY ? -EOPNOTSUPP : err;
 }
 
 int vtc__context_find(struct vtc__uplink *uplink, uint32_t first, uint32_t count,

@@ -27,7 +27,7 @@ extern "C" {
  * | backend | what sorts | where the frames come out |
  * | --- | --- | --- |
  * | vf | a virtual function: hardware MAC and VLAN filter | the VF's interface |
- * | ntuple | the card's flow rules onto queues of the pool's own | AF_XDP, or the target |
+ * | ntuple | the card's flow rules, onto queues of its own | AF_XDP, or the target |
  * | macvlan | the card's L2 forwarding offload | the pool's macvlan interface |
  * | xdp | a program in the driver (software) | AF_XDP, or the target |
  * | tc | the traffic control classifier (software) | the target |

@@ -85,6 +85,13 @@ static void get_stats(struct vtc__pool_port *port, struct vtc_pool_stats *stats)
 	}
 }
 
+static struct vtc_pool *inner_of(struct vtc__pool_port *port)
+{
+	const struct agent *a = agent_of(port);
+
+	return port == &a->outer.port ? a->inner.pool : NULL;
+}
+
 static void filters_changed(struct vtc__pool_port *port)
 {
 	struct agent *a = agent_of(port);
@@ -99,6 +106,7 @@ static void filters_changed(struct vtc__pool_port *port)
 static const struct vtc__pool_port face_ops = {
 	.set_rate = set_rate,
 	.socket = socket_of,
+	.inner = inner_of,
 	.stats = get_stats,
 	.filters_changed = filters_changed,
 };

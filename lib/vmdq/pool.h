@@ -40,6 +40,8 @@ struct vtc__pool_port {
 			struct vtc_rate_answer *answer);
 	/* The socket on the n-th queue of the pool; -1: none. */
 	int (*socket)(struct vtc__pool_port *port, unsigned int queue);
+	/* A pool that the port has of its own, which is audited with this one. May be NULL. */
+	struct vtc_pool *(*inner)(struct vtc__pool_port *port);
 	/* What was sent: fills tx_ numbers and their valid bits. May be NULL. */
 	void (*stats)(struct vtc__pool_port *port, struct vtc_pool_stats *stats);
 	/* Filters were added or removed; no transaction is under way. */
@@ -94,8 +96,9 @@ struct vtc__backend {
 	bool uses_guard;
 
 	/*
-	 * Whether it can make such a pool, without changing anything: 0, or -errno and the
-	 * reason in why (a sentence without full stop). With 0, why is what it would use.
+	 * Whether it can make such a pool, without changing anything: 0, or -errno and
+	 * the reason in why (a sentence without full stop). With 0, why is what it would
+	 * use.
 	 */
 	int (*probe)(struct vtc__txn *txn, const struct vtc_pool_opts *opts, char *why,
 		     size_t len);

@@ -249,7 +249,7 @@ static const char script[] =
 	"n='%s'; s='%s'; exec 2>&1\n"
 	"ip -d link show | sed -e 's/prog\\/xdp.*/prog/' -e 's/ id [0-9]* *\\(name\\|tag\\|$\\).*//' "
 	"  -e 's/_timer *[0-9.]*//g' -e 's/,LOWER_UP//' -e 's/NO-CARRIER,//' "
-	"  -e 's/,M-DOWN//' -e 's/ state [A-Z]* / /' -e 's/gc_timer.*//' -e 's/designated_cost.*//'\n"
+	"  -e 's/,M-DOWN//' -e 's/ state [A-Za-z]* / /' -e 's/gc_timer.*//' -e 's/designated_cost.*//'\n"
 	"for i in $(ls /sys/class/net); do\n"
 	"tc qdisc show dev $i; tc class show dev $i\n"
 	"done\n"

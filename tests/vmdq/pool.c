@@ -3,10 +3,13 @@
  * Pools on a veth, sorted by the guard program: a bridge has the card as a port, and taps
  * stand for virtual machines. Frames go in at the far end of the veth.
  */
+#include <linux/bpf.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vtc/vtc.h>
@@ -792,6 +795,9 @@ START_TEST(events_lead_to_an_audit)
 	net_run("ethtool -K " NIC " tso off >/dev/null");
 	found = wait_for_audit(pool);
 	ck_assert_uint_eq(found.failed, 0);
+	net_run("ethtool -L " NIC " tx 2");
+	found = wait_for_audit(pool);
+	ck_assert_uint_eq(found.failed, 0);
 	release(pool);
 }
 END_TEST
@@ -841,6 +847,128 @@ START_TEST(a_card_that_is_gone_is_cleared_up)
 }
 END_TEST
 
+/* ---- A port on it ---- */
+
+static struct vtc_port *open_port(struct vtc_pool *pool)
+{
+	struct vtc_port *port = NULL;
+	int err = vtc_pool_open_port(pool, NULL, &port);
+
+	if (err == -EPERM || err == -ENOBUFS || err == -EOPNOTSUPP)
+		vtct_skip("no AF_XDP sockets here: %s", said(ctx));
+	ck_assert_msg(!err, "%s", said(ctx));
+	return port;
+}
+
+/* The pool counts it, but neither the target nor the bridge has it. */
+static void expect_at_port(struct vtc_pool *pool, int tap)
+{
+	struct vtc_pool_stats first = stats_of(pool), then;
+	struct net_frame fence;
+	unsigned int others;
+
+	(void)send_frame(mac_a, NET_VLAN_NONE);
+	fence = send_frame(mac_host, NET_VLAN_NONE);
+	ck_assert(net_receive(host, &fence, &others));
+	ck_assert_uint_eq(others, 0);
+	expect_nothing(tap);
+	then = stats_of(pool);
+	ck_assert_uint_eq(then.rx_packets, first.rx_packets + 1);
+	ck_assert_uint_eq(then.to_target, first.to_target);
+	ck_assert_uint_eq(then.to_stack, first.to_stack);
+}
+
+START_TEST(a_port_comes_before_the_target)
+{
+	int tap = net_open_tap("vtct0");
+	struct vtc_pool *pool = request("a", "vtct0", 0);
+	struct vtc_port *port, *none = NULL;
+
+	add(pool, mac_a, -1);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	port = open_port(pool);
+	expect_at_port(pool, tap);
+	ck_assert_errno(vtc_pool_open_port(pool, NULL, &none), -EBUSY);
+	ck_assert_errno(vtc_pool_release(pool), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(said(ctx), "a port is open"));
+
+	net_run("ip link set " NIC " xdp off");
+	ck_assert_uint_ge(audit(pool).repaired, 3);
+	expect_at_port(pool, tap);
+
+	net_run("ip link set " NIC " down && ip link set " NIC " up");
+	ck_assert_uint_eq(audit(pool).failed, 0);
+	expect_at_port(pool, tap);
+
+	vtc_port_close(port);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	release(pool);
+	close(tap);
+	expect_as_before();
+}
+END_TEST
+
+START_TEST(a_closed_handle_waits_for_its_port)
+{
+	struct vtc_pool *pool = request("a", NULL, 0);
+	struct vtc_port *port = open_port(pool);
+	int fds;
+
+	vtc_pool_close(pool);
+	fds = vtct_count_fds();
+	vtc_port_close(port);
+	ck_assert_int_lt(vtct_count_fds(), fds);
+	ck_assert_errno(vtc_pool_open(ctx, NIC, "a", &pool), 0);
+	release(pool);
+	expect_as_before();
+}
+END_TEST
+
+/* ---- Somebody else's program ---- */
+
+static int call_bpf(int command, union bpf_attr *attr, size_t len)
+{
+	return (int)syscall(__NR_bpf, command, attr, len);
+}
+
+/* One that lets all frames pass, on the card as long as the descriptor is open. */
+static int attach_foreign(void)
+{
+	static const struct bpf_insn pass[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr load = { .prog_type = BPF_PROG_TYPE_XDP,
+				.insn_cnt = 2,
+				.insns = (uintptr_t)pass,
+				.license = (uintptr_t) "GPL" };
+	union bpf_attr link = { .link_create = { .attach_type = BPF_XDP } };
+	int fd = call_bpf(BPF_PROG_LOAD, &load, sizeof(load));
+
+	ck_assert_msg(fd >= 0, "load: %s", strerror(errno));
+	link.link_create.prog_fd = (uint32_t)fd;
+	link.link_create.target_ifindex = if_nametoindex(NIC);
+	return call_bpf(BPF_LINK_CREATE, &link, sizeof(link));
+}
+
+START_TEST(a_program_of_somebody_else_stays)
+{
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+	struct vtc_pool *pool = NULL;
+	int foreign = attach_foreign();
+
+	ck_assert_int_ge(foreign, 0);
+	free(before);
+	before = net_snapshot(NIC, state_dir);
+	opts.name = "a";
+	opts.backend = VTC_POOL_BACKEND_XDP;
+	ck_assert_errno(vtc_pool_request(ctx, NIC, &opts, &pool), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(said(ctx), "program"));
+	expect_as_before();
+	close(foreign);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	static const TTest *const *const tests[] = {
@@ -866,6 +994,9 @@ static Suite *suite(void)
 		&time_leads_to_an_audit,
 		&a_card_that_moves_away_is_gone,
 		&a_card_that_is_gone_is_cleared_up,
+		&a_port_comes_before_the_target,
+		&a_closed_handle_waits_for_its_port,
+		&a_program_of_somebody_else_stays,
 	};
 	TCase *tcase = tcase_create("pool");
 	Suite *s = suite_create("pool");

@@ -20,7 +20,8 @@ extern "C" {
 
 /**
  * @defgroup port Ports
- * @brief A virtual machine's network device, a tap interface, or the caller's own code.
+ * @brief A virtual machine's network device, a tap interface, queues of a network card, or
+ *        the caller's own code.
  *
  * A port has one or more queue pairs. @em Received packets (rx) are those that come from
  * the port's far side (sent by the guest, read from the tap); @em transmitted ones (tx)
@@ -33,6 +34,7 @@ extern "C" {
  * | vhost-user frontend | vtc_port_open_vhost_user() | another program's device |
  * | tap | vtc_port_open_tap() | the network stack of this machine |
  * | callback | vtc_port_new_callback() | a function of the caller |
+ * | AF_XDP | vtc_pool_open_port() (vtc/agency.h) | a pool of a network card |
  *
  * **Descriptors.** Every file descriptor can be passed in instead of being opened here,
  * so that a program can drop its rights before. What is passed in is duplicated; the
@@ -42,7 +44,8 @@ extern "C" {
  * makes these and no others: epoll_wait (epoll_pwait where there is none), poll and write
  * (doorbells), timerfd_settime and read (a wait with an end, vtc_relay_wake()), and
  * clock_gettime where that is a system call. A tap adds readv and writev, and with
- * io_uring io_uring_enter. Connections add: accept4, recvmsg, sendmsg, socket, connect,
+ * io_uring io_uring_enter; AF_XDP adds sendto and recvfrom, with copies of group frames
+ * recvmsg. Connections add: accept4, recvmsg, sendmsg, socket, connect,
  * epoll_ctl, mmap, munmap, madvise, brk, fcntl, fstat, fstatfs, close, and for in-flight
  * records memfd_create and ftruncate; a tap's ioctl when the guest's offloads change.
  * io_uring serves the thread that called vtc_relay_join(): where another one processes,
@@ -288,13 +291,14 @@ VTC_API int vtc_port_send(struct vtc_port *port, unsigned int queue,
 
 /** What a port counts for each queue pair, since it was opened. */
 struct vtc_port_stats {
-	uint32_t sz;		     /**< sizeof(struct vtc_port_stats). */
-	uint32_t reserved;	     /**< 0. */
-	uint64_t rx_packets;	     /**< Came from the far side. */
-	uint64_t rx_bytes;	     /**< Their bytes, without virtio header. */
-	uint64_t tx_packets;	     /**< Given to the far side. */
-	uint64_t tx_bytes;	     /**< Their bytes, without virtio header. */
-	uint64_t rx_dropped_bad;     /**< Came with an impossible header or length. */
+	uint32_t sz;	     /**< sizeof(struct vtc_port_stats). */
+	uint32_t reserved;   /**< 0. */
+	uint64_t rx_packets; /**< Came from the far side. */
+	uint64_t rx_bytes;   /**< Their bytes, without virtio header. */
+	uint64_t tx_packets; /**< Given to the far side. */
+	uint64_t tx_bytes;   /**< Their bytes, without virtio header. */
+	/** Came with an impossible header or length; AF_XDP: or found no room, too. */
+	uint64_t rx_dropped_bad;
 	uint64_t tx_dropped_room;    /**< The far side had no buffer for too long. */
 	uint64_t tx_dropped_size;    /**< Larger than the far side can take. */
 	uint64_t tx_dropped_error;   /**< Refused by the kernel. */

@@ -117,6 +117,8 @@ static int register_area(struct vtc__xsk_base *base)
 	if (area == MAP_FAILED)
 		return -ENOMEM;
 	base->area = area;
+	/* A child would get a copy of it at once, because the kernel holds it. */
+	(void)madvise(area, reg.len, MADV_DONTFORK);
 	reg.addr = (uintptr_t)area;
 	return set_option(base->fd, XDP_UMEM_REG, &reg, sizeof(reg));
 }

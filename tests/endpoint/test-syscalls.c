@@ -2,7 +2,8 @@
 /*
  * The system calls that vtc/port.h names for packets that flow, and no other: a process
  * that has everything set up shuts itself in with them, moves packets both ways, sleeps,
- * is woken, and ends. Its tap is served by the test from outside.
+ * is woken, and ends. Its tap, or the far end of its wire, is served by the test from
+ * outside.
  */
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -26,6 +27,8 @@
 #include <vtc/vtc.h>
 
 #include "../netns/netns.h"
+#include "endpoint/xsk.h"
+#include "veth.h"
 #include "vtct.h"
 
 #if defined(__SANITIZE_ADDRESS__) || !defined(__x86_64__)
@@ -40,17 +43,20 @@
 
 /* ---- The list ---- */
 
-/* Of all ports, then of taps; the process itself only waits with poll, and ends. */
+/* Of all ports, then of taps, then of AF_XDP with group frames; the process itself only waits with poll, and ends. */
 static const unsigned int of_all[] = {
 	SYS_epoll_wait,	     SYS_poll, SYS_write,
 	SYS_timerfd_settime, SYS_read, SYS_exit_group,
 };
 static const unsigned int of_uring[] = { SYS_io_uring_enter, SYS_readv, SYS_writev };
 static const unsigned int of_tap[] = { SYS_readv, SYS_writev };
+static const unsigned int of_xsk[] = { SYS_sendto, SYS_recvfrom, SYS_recvmsg };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum kind { VHOST, TAP_URING, TAP_PLAIN };
+enum kind { VHOST, TAP_URING, TAP_PLAIN, XSK };
+
+static struct veth veth;
 
 static size_t allow(struct sock_filter *f, const unsigned int *list, size_t count)
 {
@@ -75,6 +81,8 @@ static void shut_in(enum kind kind)
 		n += allow(f + n, of_uring, COUNT(of_uring));
 	if (kind == TAP_PLAIN)
 		n += allow(f + n, of_tap, COUNT(of_tap));
+	if (kind == XSK)
+		n += allow(f + n, of_xsk, COUNT(of_xsk));
 	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
 	program.len = (unsigned short)n;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
@@ -101,7 +109,7 @@ static void on_forbidden(int signal, siginfo_t *info, void *context)
 struct inside {
 	struct vtc_ctx *ctx;
 	struct vtc_relay *relay;
-	struct vtc_port *front, *back, *far, *tap;
+	struct vtc_port *front, *back, *far, *tap; /* or AF_XDP */
 	unsigned int got[2]; /* at the frontend, behind the backend */
 };
 
@@ -144,6 +152,19 @@ static struct vtc_port *new_callback(struct inside *in, unsigned int *count)
 	return port;
 }
 
+static struct vtc_port *open_xsk(struct inside *in)
+{
+	struct vtc__xsk_opts o = { .name = VETH_NEAR,
+				   .ifindex = veth.ifindex,
+				   .queue_count = 1,
+				   .group = true };
+	struct vtc_port *port;
+
+	need(vtc__xsk_open(in->ctx, &o, &port));
+	veth_sort(&veth, 0, 1, vtc__xsk_socket(port, 0));
+	return port;
+}
+
 static void set_up(struct inside *in, enum kind kind)
 {
 	struct vtc_tap_opts tap = VTC_TAP_OPTS_INIT;
@@ -156,7 +177,9 @@ static void set_up(struct inside *in, enum kind kind)
 	in->back = open_vhost(in, VTC_VRING_DEVICE, fds[1]);
 	need(vtc_relay_join(in->relay, in->front, new_callback(in, &in->got[0])));
 	in->far = new_callback(in, &in->got[1]);
-	if (kind != VHOST) {
+	if (kind == XSK) {
+		in->tap = open_xsk(in);
+	} else if (kind != VHOST) {
 		tap.name = NAME;
 		tap.flags = kind == TAP_PLAIN ? VTC_TAP_F_NO_URING : 0;
 		need(vtc_port_open_tap(in->ctx, &tap, &in->tap));
@@ -228,18 +251,19 @@ static void inside(enum kind kind, int ready_fd)
 
 /* ---- The test ---- */
 
-static int open_host(void)
+static int open_host(const char *name)
 {
 	struct sockaddr_ll where = { .sll_family = AF_PACKET,
 				     .sll_protocol = htons(0x88b5) };
-	struct ifreq req = { .ifr_name = NAME, .ifr_flags = IFF_UP | IFF_NOARP };
+	struct ifreq req = { .ifr_flags = IFF_UP | IFF_NOARP };
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), room = 4 << 20;
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)),
 			 0);
+	strcpy(req.ifr_name, name);
 	ck_assert_int_eq(ioctl(fd, SIOCSIFFLAGS, &req), 0);
-	where.sll_ifindex = (int)if_nametoindex(NAME);
+	where.sll_ifindex = (int)if_nametoindex(name);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&where, sizeof(where)), 0);
 	return fd;
 }
@@ -252,8 +276,11 @@ static void serve_tap(int host)
 	socklen_t len = sizeof(from);
 	int got = 0;
 
-	for (int i = 0; i < PACKETS; i++)
+	for (int i = 0; i < PACKETS; i++) {
+		/* One of four is for all. */
+		bytes[0] = i % 4 ? 2 : 3;
 		ck_assert_int_eq(write(host, bytes, sizeof(bytes)), sizeof(bytes));
+	}
 	while (got < PACKETS) {
 		ck_assert_int_eq(recvfrom(host, bytes, sizeof(bytes), 0,
 					  (struct sockaddr *)&from, &len),
@@ -271,9 +298,13 @@ static void run(enum kind kind)
 
 	if (!SUITABLE)
 		vtct_skip("the list is that of x86-64, without sanitizers");
-	if (kind != VHOST)
+	if (kind == XSK) {
+		veth_enter();
+		veth = veth_new(1500);
+	} else if (kind != VHOST) {
 		vtct_netns_enter();
-	if (kind != VHOST && access("/dev/net/tun", R_OK | W_OK) < 0)
+	}
+	if (kind != VHOST && kind != XSK && access("/dev/net/tun", R_OK | W_OK) < 0)
 		vtct_skip("/dev/net/tun: %s", strerror(errno));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	pid = fork();
@@ -284,13 +315,15 @@ static void run(enum kind kind)
 	close(fds[1]);
 	ck_assert_int_eq(read(fds[0], &byte, 1), 1);
 	if (kind != VHOST)
-		host = open_host();
+		host = open_host(kind == XSK ? VETH_FAR : NAME);
 	ck_assert_int_eq(write(fds[0], "", 1), 1);
 	if (kind != VHOST)
 		serve_tap(host);
 	close(fds[0]);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
+	if (kind == XSK)
+		veth_free(&veth);
 }
 
 START_TEST(vhost_user_needs_no_others)
@@ -308,6 +341,12 @@ END_TEST
 START_TEST(tap_without_io_uring_needs_no_others)
 {
 	run(TAP_PLAIN);
+}
+END_TEST
+
+START_TEST(af_xdp_needs_no_others)
+{
+	run(XSK);
 }
 END_TEST
 
@@ -357,6 +396,7 @@ int main(void)
 	return vtct_main(vtct_suite("syscalls", vhost_user_needs_no_others,
 				    tap_by_io_uring_needs_no_others,
 				    tap_without_io_uring_needs_no_others,
+				    af_xdp_needs_no_others,
 				    a_sandbox_without_io_uring_is_no_hindrance, NULL),
 			 NULL);
 }

@@ -10,7 +10,6 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,8 +227,8 @@ static int kernel_remove(void *priv, const char *dir, const char *name)
 static int kernel_process(void *priv, uint32_t pid)
 {
 	(void)priv;
-	/* Without the right to send it a signal it exists all the same. */
-	return kill((pid_t)pid, 0) < 0 && errno == ESRCH ? -ESRCH : 0;
+	/* Needs no rights, and sees what /proc hides. */
+	return getpgid((pid_t)pid) < 0 && errno == ESRCH ? -ESRCH : 0;
 }
 
 static int kernel_ethtool(void *priv, const char *name, void *data)

@@ -144,6 +144,15 @@ static void release(struct vtc_pool *pool)
 	ck_assert_msg(!err, "%s", said(ctx));
 }
 
+static struct vtc_pool_audit audit(struct vtc_pool *pool)
+{
+	struct vtc_pool_audit found = { .sz = sizeof(found) };
+	int err = vtc_pool_audit(pool, &found);
+
+	ck_assert_msg(!err, "%s", said(ctx));
+	return found;
+}
+
 /* ---- Frames ---- */
 
 static struct net_frame send_frame(const uint8_t *to, int vlan)
@@ -507,6 +516,54 @@ START_TEST(the_choice_has_reasons)
 }
 END_TEST
 
+START_TEST(a_target_must_take_frames)
+{
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+	struct vtc_pool *pool = NULL;
+	const char *text = said(ctx);
+
+	net_run("ip link add vtct0 type veth peer name vtct1 && "
+		"ethtool -K vtct1 gro off && ip link set vtct0 up && "
+		"ip link set vtct1 up");
+	free(before);
+	before = net_snapshot(NIC, state_dir);
+	opts.name = "a";
+	opts.target = "vtct0";
+	opts.backend = VTC_POOL_BACKEND_XDP;
+	ck_assert_errno(vtc_pool_request(ctx, NIC, &opts, &pool), -EOPNOTSUPP);
+	ck_assert_ptr_nonnull(strstr(said(ctx), "takes no frames from XDP programs"));
+	expect_as_before();
+
+	/* The next best backend may, if this kernel has it. */
+	opts.backend = VTC_POOL_BACKEND_AUTO;
+	if (vtc_pool_request(ctx, NIC, &opts, &pool) == 0) {
+		const struct vtc_pool_choice *made = vtc_pool_get_choice(pool);
+
+		ck_assert_int_eq(vtc_pool_choice_get_backend(made), VTC_POOL_BACKEND_TC);
+		ck_assert_int_eq(
+			vtc_pool_choice_get_reason(made, VTC_POOL_BACKEND_XDP, &text), 0);
+		release(pool);
+	} else {
+		text = said(ctx);
+	}
+	ck_assert_msg(strstr(text, "takes no frames"), "%s", text);
+	expect_as_before();
+}
+END_TEST
+
+START_TEST(the_guard_can_be_alone)
+{
+	struct vtc_pool *pool = request("a", NULL, VTC_POOL_F_PLAIN_XDP);
+	struct vtc_pool_info info = { .sz = sizeof(info) };
+
+	ck_assert_errno(vtc_pool_get_info(pool, &info), 0);
+	ck_assert_uint_eq(info.guard, VTC_POOL_GUARD_NATIVE);
+	ck_assert_uint_eq(info.opts_flags, VTC_POOL_F_PLAIN_XDP);
+	release(pool);
+	expect_as_before();
+}
+END_TEST
+
 /* ---- Several processes ---- */
 
 /* Run fn in a process of its own and wait for its end. */
@@ -612,6 +669,35 @@ static void make_mortal(struct vtc_ctx *own)
 	add(request("web", NULL, 0), mac_a, -1);
 }
 
+static void come_and_go(const char *name, const uint8_t *mac)
+{
+	for (int i = 0; i < 10; i++) {
+		struct vtc_pool *pool = request(name, NULL, 0);
+
+		add(pool, mac, -1);
+		ck_assert_uint_eq(audit(pool).failed, 0);
+		release(pool);
+	}
+}
+
+START_TEST(two_processes_come_and_go)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		ctx = new_ctx();
+		come_and_go("child", mac_b);
+		_exit(0);
+	}
+	come_and_go("parent", mac_a);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	expect_as_before();
+}
+END_TEST
+
 static unsigned int count_pools(uint32_t alive)
 {
 	struct vtc_pool_entry entry = { .sz = sizeof(entry) };
@@ -668,15 +754,6 @@ START_TEST(the_list_tells_of_all)
 END_TEST
 
 /* ---- What happens to a pool ---- */
-
-static struct vtc_pool_audit audit(struct vtc_pool *pool)
-{
-	struct vtc_pool_audit found = { .sz = sizeof(found) };
-	int err = vtc_pool_audit(pool, &found);
-
-	ck_assert_msg(!err, "%s", said(ctx));
-	return found;
-}
 
 static void expect_text(const struct vtc_pool_audit *found, const char *word)
 {
@@ -983,10 +1060,13 @@ static Suite *suite(void)
 		&a_full_table_changes_nothing,
 		&hidden_tags_refuse_filters_of_vlans,
 		&the_choice_has_reasons,
+		&a_target_must_take_frames,
+		&the_guard_can_be_alone,
 		&another_process_can_only_look,
 		&a_kept_pool_outlives_processes,
 		&what_the_dead_left_is_put_back,
 		&the_list_tells_of_all,
+		&two_processes_come_and_go,
 		&an_audit_without_losses_does_nothing,
 		&a_guard_that_was_taken_off_comes_back,
 		&a_target_may_go_and_come,

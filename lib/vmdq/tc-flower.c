@@ -331,7 +331,9 @@ static int remove_filter(struct vtc__txn *txn, const struct vtc__flower *flower)
 {
 	int err = send_filter(txn, RTM_DELTFILTER, 0, flower, NULL, NULL);
 
-	return err == -ENOENT || err == -EINVAL || err == -ENODEV ? 0 : err;
+	if (!err || err == -ENOENT || err == -EINVAL || err == -ENODEV)
+		return 0;
+	return explain(txn, err, "delete flower filter");
 }
 
 /* The target of that name today, if the one of then is gone. */
@@ -430,8 +432,7 @@ static int undo(struct vtc__txn *txn, const void *data, size_t len)
 		return explain(txn, err, "look for flower filter");
 	if (!found.same_key || (found.target && found.target != flower->target))
 		return 0;
-	err = remove_filter(txn, flower);
-	return err ? explain(txn, err, "delete flower filter") : 0;
+	return remove_filter(txn, flower);
 }
 
 const struct vtc__step_kind vtc__step_flower = {
@@ -448,7 +449,7 @@ int vtc__flower_count(struct vtc__txn *txn, const struct vtc__flower *flower,
 	int err = find(txn, flower, &found);
 
 	if (err)
-		return err;
+		return explain(txn, err, "read counters of flower filter");
 	if (!found.same_key)
 		return -ENOENT;
 	*ret = found.count;

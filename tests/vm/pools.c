@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pools.h"
 
+#include <linux/rtnetlink.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "core/ctx.h"
+
+#define CHANGES_MAX 300 /* more no life has */
+#define OVER	    42	/* exit status of a life that has fewer changes */
 
 struct vtc_ctx *pools_ctx(void)
 {
@@ -115,4 +121,104 @@ uint32_t pools_recover(struct vtc_ctx *ctx, const char *nic)
 	ck_assert_msg(vtc_pool_recover(ctx, nic, &recovery) == 0, "%s", lab_error(ctx));
 	ck_assert_uint_eq(recovery.failed, 0);
 	return recovery.undone;
+}
+
+/* ---- Faults ---- */
+
+static struct {
+	unsigned int at, seen;
+	bool kill;
+} fault;
+
+static int change(void)
+{
+	if (++fault.seen != fault.at)
+		return 0;
+	if (fault.kill)
+		kill(getpid(), SIGKILL);
+	return -EIO;
+}
+
+static int faulty_replace(void *priv, const char *dir, const char *name, const void *data,
+			  size_t len)
+{
+	int err = change();
+
+	return err ? err : vtc__sys_kernel.replace(priv, dir, name, data, len);
+}
+
+static int faulty_remove(void *priv, const char *dir, const char *name)
+{
+	int err = change();
+
+	return err ? err : vtc__sys_kernel.remove(priv, dir, name);
+}
+
+/* Of four rtnetlink messages the third one asks. */
+static ssize_t faulty_send(void *priv, int fd, const void *data, size_t len)
+{
+	const struct nlmsghdr *msg = data;
+	int err =
+		msg->nlmsg_type >= RTM_BASE && (msg->nlmsg_type & 3) != 2 ? change() : 0;
+
+	return err ? err : vtc__sys_kernel.nl_send(priv, fd, data, len);
+}
+
+static void live(unsigned int at, bool kill, pools_life life)
+{
+	struct vtc_ctx_opts opts = VTC_CTX_OPTS_INIT;
+	struct vtc__sys sys = vtc__sys_kernel;
+	struct vtc_ctx *faulty;
+
+	sys.replace = faulty_replace;
+	sys.remove = faulty_remove;
+	sys.nl_send = faulty_send;
+	opts.state_dir = vtct_dir();
+	fault.at = at;
+	fault.kill = kill;
+	if (vtc__ctx_new(&opts, &sys, NULL, &faulty))
+		_exit(1);
+	life(faulty);
+	vtc_ctx_unref(faulty);
+	_exit(fault.seen < at ? OVER : 0);
+}
+
+/* 1: the life was over before. */
+static bool end_at(const char *nic, unsigned int at, bool kill, pools_life life)
+{
+	struct vtc_ctx *ctx = pools_ctx();
+	int status = 0;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (!pid)
+		live(at, kill, life);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFSIGNALED(status) ? kill && WTERMSIG(status) == SIGKILL
+					  : WEXITSTATUS(status) % OVER == 0,
+		      "change %u: status %#x", at, (unsigned int)status);
+	(void)pools_recover(ctx, nic);
+	vtc_ctx_unref(ctx);
+	return WIFEXITED(status) && WEXITSTATUS(status) == OVER;
+}
+
+void pools_faults(const char *nic, pools_life life, const char *(*state)(void))
+{
+	const char *before = state(), *now;
+
+	for (unsigned int kill = 0; kill < 2; kill++) {
+		bool over = false;
+		unsigned int at;
+
+		for (at = 1; at < CHANGES_MAX && !over; at++) {
+			over = end_at(nic, at, kill, life);
+			now = state();
+			ck_assert_msg(strcmp(now, before) == 0,
+				      "%s at change %u: before %s, now %s",
+				      kill ? "killed" : "failed", at, before, now);
+		}
+		ck_assert(over);
+		/* it is no test if there was nothing to fail */
+		ck_assert_uint_gt(at, 10);
+	}
 }

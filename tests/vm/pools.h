@@ -34,6 +34,19 @@ struct vtc_pool_stats pools_stats(struct vtc_ctx *ctx, struct vtc_pool *pool);
 /* How many steps it repaired. */
 uint32_t pools_audit(struct vtc_ctx *ctx, struct vtc_pool *pool);
 
+/*
+ * One life of a pool, with a context: request, filters, release. It goes on past failures
+ * and leaves no handle.
+ */
+typedef void (*pools_life)(struct vtc_ctx *ctx);
+
+/*
+ * Let the k-th change of kernel or journal fail, in a process of its own, and then let it
+ * be killed there, for all k that a life has; another process recovers. Each time all
+ * that state() tells must be as before.
+ */
+void pools_faults(const char *nic, pools_life life, const char *(*state)(void));
+
 /* Run work in a process that kills itself when it is done. */
 void pools_killed(void (*work)(void));
 /* Put back what such a process left; how many steps that were. */

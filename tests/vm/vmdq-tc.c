@@ -33,10 +33,12 @@ static struct vtc_ctx *ctx;
 static struct wire wire;
 static struct vtc_pool *pools[GUESTS];
 
+/* The kernel deals out numbers of actions. */
 static const char *state(void)
 {
-	return lab_do("tc qdisc show dev " CARD "; tc filter show dev " CARD " ingress;"
-		      "tc filter show dev " CARD " egress; ip link show " CARD);
+	return lab_do("{ tc qdisc show dev " CARD "; tc filter show dev " CARD " ingress;"
+		      "tc filter show dev " CARD " egress; ip link show " CARD
+		      "; } | sed 's/index [0-9]*//'");
 }
 
 static void make_pair(const char *a, const char *b)
@@ -517,6 +519,28 @@ START_TEST(a_killed_process_leaves_nothing)
 }
 END_TEST
 
+static void life(struct vtc_ctx *with)
+{
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+	struct vtc_filter filter = pools_both(&common, 0);
+	struct vtc_pool *pool;
+
+	opts.name = "faults";
+	opts.backend = VTC_POOL_BACKEND_TC;
+	opts.target = "target0";
+	opts.flags = VTC_POOL_F_GROUP_COPY | VTC_POOL_F_EVERYTHING;
+	if (vtc_pool_request(with, CARD, &opts, &pool))
+		return;
+	(void)vtc_pool_add_filter(pool, &filter);
+	(void)vtc_pool_release(pool);
+}
+
+START_TEST(a_fault_at_any_change_leaves_nothing)
+{
+	pools_faults(CARD, life, state);
+}
+END_TEST
+
 START_TEST(without_a_target_it_is_refused)
 {
 	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
@@ -573,6 +597,7 @@ int main(void)
 	tcase_add_test(tcase, a_target_that_was_made_anew_is_found);
 	tcase_add_test(tcase, frames_are_counted);
 	tcase_add_test(tcase, a_killed_process_leaves_nothing);
+	tcase_add_test(tcase, a_fault_at_any_change_leaves_nothing);
 	tcase_add_test(tcase, without_a_target_it_is_refused);
 	tcase_add_test(tcase, a_kernel_without_flower_is_told_of);
 	suite_add_tcase(suite, tcase);

@@ -427,6 +427,30 @@ START_TEST(a_killed_process_gives_its_vfs_back)
 }
 END_TEST
 
+static void life(struct vtc_ctx *with)
+{
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+	struct vtc_filter filter = pools_both(&common, 10);
+	struct vtc_pool *pool;
+
+	opts.name = "faults";
+	opts.backend = VTC_POOL_BACKEND_VF;
+	if (vtc_pool_request(with, nic, &opts, &pool))
+		return;
+	(void)vtc_pool_add_filter(pool, &filter);
+	(void)vtc_pool_release(pool);
+}
+
+START_TEST(a_fault_at_any_change_leaves_nothing)
+{
+	/* the VF comes to the pool with an address that it may not change itself, or not */
+	pools_faults(nic, life, state);
+	lab_do("ip link set %s vf 0 mac 02:aa:00:00:00:01 vlan 7 spoofchk off", nic);
+	pools_faults(nic, life, state);
+	lab_do("ip link set %s vf 0 mac 00:00:00:00:00:00 vlan 0 spoofchk on", nic);
+}
+END_TEST
+
 START_TEST(frames_are_counted_by_the_vfs_interface)
 {
 	struct vtc_pool_stats a, b;
@@ -482,6 +506,7 @@ int main(void)
 	tcase_add_test(tcase, what_somebody_changed_stays);
 	tcase_add_test(tcase, what_is_lost_is_set_again);
 	tcase_add_test(tcase, a_killed_process_gives_its_vfs_back);
+	tcase_add_test(tcase, a_fault_at_any_change_leaves_nothing);
 	tcase_add_test(tcase, frames_are_counted_by_the_vfs_interface);
 	tcase_add_test(tcase, vfs_that_are_destroyed_leave_nothing_to_undo);
 	suite_add_tcase(suite, tcase);

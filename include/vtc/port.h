@@ -20,8 +20,8 @@ extern "C" {
 
 /**
  * @defgroup port Ports
- * @brief A virtual machine's network device, a tap interface, queues of a network card, or
- *        the caller's own code.
+ * @brief A virtual machine's network device, a tap interface, a card's queues, or the
+ *        caller's own code.
  *
  * A port has one or more queue pairs. @em Received packets (rx) are those that come from
  * the port's far side (sent by the guest, read from the tap); @em transmitted ones (tx)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A port on a pool. Where the guard sorts, its sockets are on the pool's queues of the
- * card. Where the card itself delivers to an interface of the pool's own, they are on that
- * one, in a pool of their own that takes everything.
+ * card. Where the card itself delivers to an interface of the pool's own, they are on
+ * that one, in a pool of their own that takes everything.
  */
 #include <errno.h>
 #include <stdlib.h>

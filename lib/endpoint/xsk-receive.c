@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Packets that come: from the sockets' rings to the queue pairs' lists, from there lent to
- * the relay where they lie, and their frames back to the kernel.
+ * Packets that come: from the sockets' rings to the queue pairs' lists, from there lent
+ * to the relay where they lie, and their frames back to the kernel.
  */
 #include <errno.h>
 #include <stdlib.h>

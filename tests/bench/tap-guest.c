@@ -28,15 +28,15 @@ static int guest_take(struct vtc_port *port, unsigned int queue, struct vtc__bur
 			      VTC__SEGMENTS_MAX);
 }
 
-static void put_back(struct vtc_vring *ring, struct vtc__burst *b, unsigned int taken,
-		     unsigned int used)
+static void put_back(struct guest *g, struct vtc_vring *ring, struct vtc__burst *b,
+		     unsigned int taken, unsigned int used)
 {
 	if (taken > used)
 		vtc_vring_unpull(ring, taken - used);
 	if (!used)
 		return;
 	vtc_vring_push(ring, b->done, used);
-	vtc_vring_flush(ring);
+	g->doorbells += vtc_vring_flush(ring) == 1;
 }
 
 static void guest_give_back(struct vtc_port *port, unsigned int queue,
@@ -45,7 +45,7 @@ static void guest_give_back(struct vtc_port *port, unsigned int queue,
 	(void)queue;
 	for (unsigned int i = 0; i < used; i++)
 		b->done[i] = (struct vtc_done){ b->chains[i].id, 0 };
-	put_back(guest_of(port)->tx.device, b, taken, used);
+	put_back(guest_of(port), guest_of(port)->tx.device, b, taken, used);
 }
 
 static int guest_reserve(struct vtc_port *port, unsigned int queue, struct vtc__burst *b,
@@ -60,7 +60,7 @@ static void guest_commit(struct vtc_port *port, unsigned int queue, struct vtc__
 			 unsigned int taken, unsigned int used)
 {
 	(void)queue;
-	put_back(guest_of(port)->rx.device, b, taken, used);
+	put_back(guest_of(port), guest_of(port)->rx.device, b, taken, used);
 }
 
 static bool guest_arm_take(struct vtc_port *port, unsigned int queue)

@@ -23,6 +23,7 @@ struct guest {
 	struct vtc_port port;
 	struct vtc_mem *mem;
 	struct guest_ring rx, tx;
+	uint64_t doorbells; /* that a driver would have heard */
 };
 
 /* Buffers of that size, and packets of that one to send. */

@@ -127,13 +127,19 @@ int vtc__rss_create(struct vtc__uplink *uplink, const struct vtc__rss_table *tab
 	return err;
 }
 
-/* Asked to change nothing, the kernel says -EINVAL, once it knows that the driver could. */
+/* A table of no possible size: the kernel says -EINVAL, once it knows the driver could. */
 int vtc__rss_probe(struct vtc__uplink *uplink)
 {
-	struct ethtool_rxfh rxfh = { .cmd = ETHTOOL_SRSSH,
-				     .indir_size = ETH_RXFH_INDIR_NO_CHANGE };
-	int err = vtc__ethtool(uplink, &rxfh);
+	struct ethtool_rxfh rxfh;
+	int err = read_head(uplink, 0, &rxfh);
 
+	if (err)
+		return err;
+	rxfh.cmd = ETHTOOL_SRSSH;
+	rxfh.indir_size++;
+	rxfh.key_size = 0;
+	rxfh.hfunc = 0;
+	err = vtc__ethtool(uplink, &rxfh);
 	return err == -EINVAL ? 0 : err;
 }
 

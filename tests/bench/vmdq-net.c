@@ -14,6 +14,7 @@
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@
 #include "bench.h"
 
 #define BATCH 64
-#define FLOOD 8192u /* frames between two looks whether to end */
+#define FLOOD (1u << 28) /* to begin anew takes longer than many frames */
 #define GUEST 1
 
 /* ---- Namespaces ---- */
@@ -279,7 +280,7 @@ void net_send_frames(const struct net_wire *wire, size_t len, unsigned int recei
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 
 	net_frame(frame, len, GUEST);
-	if (bpf_prog_test_run_opts(sender_of(receivers), &run))
+	if (bpf_prog_test_run_opts(sender_of(receivers), &run) && errno != EINTR)
 		bench_die("no frames: %s", strerror(errno));
 }
 
@@ -290,9 +291,18 @@ static struct {
 	size_t len;
 } flood;
 
+/* The signal alone ends the call. */
+static void on_signal(int number)
+{
+	(void)number;
+}
+
 static void *send_on(void *arg)
 {
+	const struct sigaction action = { .sa_handler = on_signal };
+
 	(void)arg;
+	sigaction(SIGUSR1, &action, NULL);
 	net_pin(0);
 	while (!atomic_load(&flood.stop))
 		net_send_frames(flood.wire, flood.len, 1, FLOOD);
@@ -310,8 +320,14 @@ void net_flood_begin(const struct net_wire *wire, size_t len)
 
 void net_flood_end(void)
 {
+	const struct timespec soon = { .tv_nsec = 1000000 };
+
 	atomic_store(&flood.stop, true);
-	pthread_join(flood.thread, NULL);
+	/* It may be on its way into the call. */
+	do {
+		pthread_kill(flood.thread, SIGUSR1);
+		nanosleep(&soon, NULL);
+	} while (pthread_tryjoin_np(flood.thread, NULL));
 }
 
 uint64_t net_flood_ns(void)

@@ -32,7 +32,8 @@
 #define RAN_SHARE  0.95 /* of a window that counts, for both threads */
 #define TRIES	   10
 
-#define RX_NOTE "XDP frames on one processor, taken on the other"
+#define RX_NOTE \
+	"XDP frames on one processor, taken on the other; ours with the guest's own work"
 #define TX_NOTE \
 	"ours are copied from a guest's ring, the peer's lie in place; dropped by XDP"
 #define PASS_NOTE "through a bridge, by one processor; the peer has no guard"

@@ -13,6 +13,7 @@
 #include "core/ctx.h"
 #include "core/error.h"
 #include "core/opts.h"
+#include "endpoint/port.h"
 #include "endpoint/xsk.h"
 #include "vlans.h"
 #include "vmdq/pool.h"
@@ -249,6 +250,7 @@ static int open_port(struct vtc_pool *pool, const struct vtc_pool_port_opts *o,
 		on_closed(a);
 		return err;
 	}
+	a->outer.port.takes_parts = a->inner.port.takes_parts = a->port->mergeable;
 	err = enter(&a->inner);
 	if (!err)
 		err = enter(&a->outer);

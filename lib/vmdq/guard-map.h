@@ -71,7 +71,8 @@ struct vtc__guard_slot {
 /* What the table has of a slot. */
 struct vtc__guard_place {
 	struct vtc__guard_slot slot;
-	__u32 takes_parts; /* the target takes frames that do not lie in one piece */
+	__u32 takes_parts; /* the target takes frames that do not lie in one piece ... */
+	__u32 sockets_take_parts; /* ... and so do the sockets */
 };
 
 struct vtc__guard_stats {

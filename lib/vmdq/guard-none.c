@@ -104,6 +104,12 @@ int vtc__guard_set_socket(struct vtc__guard *guard, uint32_t slot, uint32_t queu
 	return -EOPNOTSUPP;
 }
 
+int vtc__guard_set_parts(struct vtc__guard *guard, uint32_t slot, bool take)
+{
+	(void)guard, (void)slot, (void)take;
+	return -EOPNOTSUPP;
+}
+
 int vtc__guard_get_stats(struct vtc__guard *guard, uint32_t slot,
 			 struct vtc__guard_stats *ret)
 {

@@ -205,6 +205,23 @@ int vtc__guard_set_socket(struct vtc__guard *guard, uint32_t slot, uint32_t queu
 	return vtc__guard_write(guard, VTC__GUARD_SOCKETS, &key, &fd, BPF_ANY);
 }
 
+int vtc__guard_set_parts(struct vtc__guard *guard, uint32_t slot, bool take)
+{
+	struct vtc__guard_place place;
+	int err;
+
+	if (slot >= VTC__GUARD_SLOTS)
+		return -EINVAL;
+	err = vtc__guard_read(guard, VTC__GUARD_PLACE, &slot, &place);
+	if (err < 0 || place.sockets_take_parts == take)
+		return err;
+	err = vtc__guard_foreign(guard->ctx, "set guard parts");
+	if (err < 0)
+		return err;
+	place.sockets_take_parts = take;
+	return vtc__guard_write(guard, VTC__GUARD_PLACE, &slot, &place, BPF_ANY);
+}
+
 /* Counters of each processor, for one call of the kernel. */
 static struct vtc__guard_stats *counters_new(int *ret_count)
 {
@@ -317,7 +334,9 @@ int vtc__guard_set_slot(struct vtc__guard *guard, uint32_t slot,
 		err = vtc__guard_read(guard, VTC__GUARD_PLACE, &slot, &old);
 	if (err == 0)
 		err = vtc__guard_foreign(guard->ctx, "set guard slot");
-	if (err == 0 && !old.slot.used)
+	if (err == 0 && old.slot.used)
+		place.sockets_take_parts = old.sockets_take_parts;
+	else if (err == 0)
 		err = clear_slot(guard, slot);
 	if (err == 0)
 		err = write_target(guard, slot, value->target);
@@ -333,12 +352,20 @@ int vtc__guard_get_slot(struct vtc__guard *guard, uint32_t slot,
 			struct vtc__guard_slot *ret)
 {
 	struct vtc__guard_place place;
+	uint32_t target;
 	int err;
 
 	if (slot >= VTC__GUARD_SLOTS)
 		return -EINVAL;
 	err = vtc__guard_read(guard, VTC__GUARD_PLACE, &slot, &place);
-	if (err == 0)
-		*ret = place.slot;
-	return err;
+	if (err < 0)
+		return err;
+	err = vtc__guard_read(guard, VTC__GUARD_TARGETS, &slot, &target);
+	if (err < 0 && err != -ENOENT)
+		return err;
+	/* The kernel forgets an interface that goes, also if it comes back. */
+	if (err == -ENOENT)
+		place.slot.target = 0;
+	*ret = place.slot;
+	return 0;
 }

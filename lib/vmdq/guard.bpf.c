@@ -191,12 +191,12 @@ static __always_inline bool is_own(const struct vtc__guard_slot *slot, __u32 que
 
 /* A frame in parts would be cut or lost by a socket that is not made for such. */
 static __always_inline int to_socket(struct xdp_md *ctx, const struct frame *frame,
-				     __u32 slot)
+				     const struct vtc__guard_place *place, __u32 slot)
 {
 	__u32 queue = ctx->rx_queue_index;
 	__u32 key = slot * VTC__GUARD_QUEUES + queue;
 
-	if (frame->parts || queue >= VTC__GUARD_QUEUES ||
+	if ((frame->parts && !place->sockets_take_parts) || queue >= VTC__GUARD_QUEUES ||
 	    !bpf_map_lookup_elem(&vtc_sockets, &key))
 		return XDP_PASS;
 	return redirect(ctx, frame, &vtc_sockets, key);
@@ -223,7 +223,7 @@ static __always_inline int deliver(struct xdp_md *ctx, const struct frame *frame
 	stats->packets++;
 	stats->bytes += frame->len;
 	if (is_own(&place->slot, ctx->rx_queue_index))
-		verdict = to_socket(ctx, frame, slot);
+		verdict = to_socket(ctx, frame, place, slot);
 	else
 		stats->missort++;
 	if (verdict == XDP_REDIRECT) {

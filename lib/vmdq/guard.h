@@ -66,6 +66,7 @@ void vtc__guard_close(struct vtc__guard *guard);
  */
 int vtc__guard_set_slot(struct vtc__guard *guard, uint32_t slot,
 			const struct vtc__guard_slot *value);
+/* As it was set, but without a target that has gone since. */
 int vtc__guard_get_slot(struct vtc__guard *guard, uint32_t slot,
 			struct vtc__guard_slot *ret);
 /* The slot that takes what is nobody's; VTC__GUARD_SLOTS: none. */
@@ -82,6 +83,9 @@ int vtc__guard_remove_filter(struct vtc__guard *guard, const struct vtc_filter *
 /* The AF_XDP socket of a slot on a queue; fd -1: none any more. */
 int vtc__guard_set_socket(struct vtc__guard *guard, uint32_t slot, uint32_t queue,
 			  int fd);
+
+/* Whether the sockets of a slot take frames that do not lie in one piece; at first not. */
+int vtc__guard_set_parts(struct vtc__guard *guard, uint32_t slot, bool take);
 
 int vtc__guard_get_stats(struct vtc__guard *guard, uint32_t slot,
 			 struct vtc__guard_stats *ret);

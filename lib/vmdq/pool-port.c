@@ -24,7 +24,9 @@ int vtc__pool_enter_sockets(struct vtc__txn *txn, struct vtc_pool *pool)
 			err = vtc__guard_set_socket(guard, pool->data.slot,
 						    pool->data.queue_first + i, fd);
 	}
-	return err;
+	return err ? err
+		   : vtc__guard_set_parts(guard, pool->data.slot,
+					  pool->port->takes_parts);
 }
 
 static int enter(struct vtc__txn *txn, struct vtc_pool *pool)

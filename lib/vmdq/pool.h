@@ -35,6 +35,7 @@ struct vtc__backend;
 
 /* What ports on the pool want to be told; the port is the owner of the struct. */
 struct vtc__pool_port {
+	bool takes_parts; /* its sockets take frames that do not lie in one piece */
 	/* The scheduler of the port's relay keeps a rate: what of it it can keep. */
 	int (*set_rate)(struct vtc__pool_port *port, const struct vtc_rate *rate,
 			struct vtc_rate_answer *answer);

@@ -15,6 +15,7 @@
 #include <vtc/vtc.h>
 
 #include "../endpoint/rig.h"
+#include "endpoint/port.h"
 #include "net.h"
 #include "vmdq/guard.h"
 #include "vmdq/pool.h"
@@ -474,6 +475,43 @@ START_TEST(an_interface_of_its_own)
 }
 END_TEST
 
+/* Frames that do not lie in one piece in the card's memory. */
+START_TEST(large_frames_go_to_the_machine_too)
+{
+	static const struct ringport_plan plan = { .queue_pairs = QUEUES,
+						   .mergeable = true };
+	static uint8_t sent[9014], got[9100];
+	uint8_t header[12];
+	struct vm a;
+
+	net_run("for i in " NIC " vtcw1 vtcbr; do ip link set $i mtu 9000; done");
+	free(before);
+	before = net_snapshot(NIC, state_dir);
+	a = (struct vm){ .pool = request(rig.ctx, "a", NULL, 0),
+			 .guest = ringport_new(rig.ctx, &plan) };
+	open_port(&a);
+	if (!a.port->mergeable)
+		vtct_skip("packets in several frames need Linux 6.6");
+	filter(a.pool, mac_a, NET_VLAN_NONE);
+	for (unsigned int i = 0; i < 40; i++) {
+		size_t len = 1000 + i * 205;
+		long n = -1;
+
+		for (size_t k = 0; k < len; k++)
+			sent[k] = (uint8_t)(i + k * 7 + k / 256);
+		memcpy(sent, mac_a, 6);
+		post(&a);
+		ck_assert_int_eq(write(wire, sent, len), (ssize_t)len);
+		work(1);
+		for (unsigned int q = 0; n < 0 && q < QUEUES; q++)
+			n = ringport_receive(a.guest, q, header, got, sizeof(got));
+		ck_assert_int_eq(n, (long)len);
+		ck_assert_mem_eq(got, sent, len);
+	}
+	vm_free(&a);
+}
+END_TEST
+
 /* ---- Rules ---- */
 
 START_TEST(a_pool_has_one_port)
@@ -739,6 +777,7 @@ int main(void)
 	tcase_add_test(c, what_machines_send_leaves_by_the_card);
 	tcase_add_test(c, group_frames_are_for_members_of_the_vlan);
 	tcase_add_test(c, an_interface_of_its_own);
+	tcase_add_test(c, large_frames_go_to_the_machine_too);
 	tcase_add_test(c, a_pool_has_one_port);
 	tcase_add_test(c, a_program_that_was_taken_off_comes_back);
 	tcase_add_test(c, queues_with_sockets_stay);

@@ -44,7 +44,6 @@ struct vtc__xsk_socket {
 struct vtc__xsk {
 	struct vtc_port port;
 	char name[16]; /* of the interface, when it was opened */
-	uint32_t ifindex;
 	bool spread;
 	bool gone; /* the interface was removed; it will not come back */
 	const char *error;

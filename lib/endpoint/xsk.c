@@ -340,7 +340,6 @@ static int new_port(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o,
 		return err;
 	}
 	snprintf(x->name, sizeof(x->name), "%s", o->name);
-	x->ifindex = o->ifindex;
 	x->spread = o->spread && o->queue_pairs > 1;
 	x->links.fd = -1;
 	*ret = x;

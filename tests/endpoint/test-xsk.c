@@ -391,6 +391,42 @@ START_TEST(ports_on_a_queue_share_its_frames)
 }
 END_TEST
 
+/* One that takes nothing slows no other. */
+START_TEST(a_guest_that_sleeps_holds_up_nobody)
+{
+	struct bed b = bed_new(MTU, NULL, NULL);
+	struct vtc_port *port = open_port(b.rig->ctx, &b.veth, NULL, 2);
+	struct ringport *sleeper = ringport_new(b.rig->ctx, NULL);
+	unsigned int sent = 0, got = 0;
+
+	ck_assert_errno(vtc_relay_join(b.rig->relay, port, ringport_port(sleeper)), 0);
+	for (int round = 0; round < 200; round++) {
+		uint64_t want = rig_stats(ringport_port(b.guest), 0).tx_packets + 50;
+
+		ringport_post(b.guest, 0, 50);
+		for (unsigned int i = 0; i < 50; i++) {
+			from_wire(&b, 60, i, 2);
+			from_wire(&b, 60, sent++, 1);
+		}
+		for (int i = 0; i < PATIENCE; i++) {
+			(void)rig_run(b.rig);
+			if (rig_stats(ringport_port(b.guest), 0).tx_packets == want)
+				break;
+			(void)poll(NULL, 0, 1);
+		}
+		for (unsigned int i = 0; i < 50; i++)
+			guest_expects(b.guest, 0, 60, got++, 1);
+		b.rig->now_ns += 1000000;
+	}
+	ck_assert_uint_gt(rig_stats(ringport_port(sleeper), 0).tx_dropped_room, 0);
+	veth_sort(&b.veth, 0, 2, -1);
+	vtc_port_close(port);
+	ringport_free(sleeper);
+	account(&b);
+	bed_free(&b);
+}
+END_TEST
+
 /* The first of them goes first. */
 START_TEST(the_first_port_may_go_first)
 {
@@ -756,11 +792,11 @@ int main(void)
 		"xsk", frames_of_all_sizes_come, packets_of_all_sizes_go,
 		large_frames_are_in_many_pieces, bursts_keep_their_order,
 		a_guest_without_room_costs_no_frame, a_million_packets_leave_no_trace,
-		ports_on_a_queue_share_its_frames, the_first_port_may_go_first,
-		a_queue_belongs_to_one_process, a_port_can_be_opened_again_and_again,
-		a_frame_wakes, down_and_up_again, removed_under_traffic,
-		spread_keeps_flows_together, group_frames_are_copied,
-		what_cannot_be_is_refused, NULL);
+		ports_on_a_queue_share_its_frames, a_guest_that_sleeps_holds_up_nobody,
+		the_first_port_may_go_first, a_queue_belongs_to_one_process,
+		a_port_can_be_opened_again_and_again, a_frame_wakes, down_and_up_again,
+		removed_under_traffic, spread_keeps_flows_together,
+		group_frames_are_copied, what_cannot_be_is_refused, NULL);
 
 	return vtct_main(s, NULL);
 }

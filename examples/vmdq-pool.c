@@ -25,11 +25,12 @@ static void print_choice(const struct vtc_pool_choice *choice)
 {
 	const char *reason = "";
 
-	for (int i = VTC_POOL_BACKEND_VF; i < VTC_POOL_BACKEND_COUNT; i++) {
-		int usable = vtc_pool_choice_get_reason(choice, i, &reason);
+	for (unsigned int i = VTC_POOL_BACKEND_VF; i < VTC_POOL_BACKEND_COUNT; i++) {
+		enum vtc_pool_backend backend = (enum vtc_pool_backend)i;
+		int usable = vtc_pool_choice_get_reason(choice, backend, &reason);
 
-		printf("%-8s %-4s %s\n", vtc_pool_backend_name(i), usable ? "yes" : "no",
-		       reason);
+		printf("%-8s %-4s %s\n", vtc_pool_backend_name(backend),
+		       usable ? "yes" : "no", reason);
 	}
 }
 /* [choice] */

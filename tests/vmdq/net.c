@@ -49,7 +49,7 @@ void net_enter(void)
 		"net.ipv6.conf.default.disable_ipv6=1 2>/dev/null");
 }
 
-static int run(const char *format, va_list ap)
+__attribute__((format(printf, 1, 0))) static int run(const char *format, va_list ap)
 {
 	char command[1024];
 	int status;

@@ -194,6 +194,8 @@ static int attach_below(struct vtc__guard *guard)
 	if (err < 0)
 		return err;
 	vtc__guard_forgotten_begin(&forgotten, guard->ctx, guard->ifindex);
+	/* Of the section's name it takes no notice. Without it a large MTU is refused. */
+	(void)xdp_program__set_xdp_frags_support(xdp, true);
 	err = xdp_program__attach(xdp, (int)guard->ifindex, XDP_MODE_NATIVE, 0);
 	xdp_program__close(xdp);
 	(void)bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len);

@@ -475,6 +475,47 @@ START_TEST(an_interface_of_its_own)
 }
 END_TEST
 
+/* Whatever queue of the card they come on, frames of one flow go to one of the guest. */
+START_TEST(spread_over_the_queues_of_a_guest)
+{
+	static const struct ringport_plan plan = { .queue_pairs = 4 };
+	struct vtc_pool_port_opts o = VTC_POOL_PORT_OPTS_INIT;
+	unsigned int queue_of[16], count[4] = { 0 };
+	struct vm a = { .pool = request(rig.ctx, "a", NULL, 0) };
+
+	a.guest = ringport_new(rig.ctx, &plan);
+	o.flags = VTC_POOL_PORT_F_SPREAD;
+	o.queue_pairs = 4;
+	ck_assert_errno(vtc_pool_open_port(a.pool, &o, &a.port), 0);
+	ck_assert_errno(vtc_relay_join(rig.relay, a.port, ringport_port(a.guest)), 0);
+	filter(a.pool, NULL, 5);
+	for (unsigned int i = 0; i < 320; i++) {
+		uint8_t mac[6] = { 2, 1, 0, 0, 0, (uint8_t)(i % 16) }, header[12];
+		uint8_t got[LEN_MAX + 8], want[LEN_MAX + 8];
+		struct traffic t = { mac, 5, i };
+		unsigned int q = 0;
+		long n;
+
+		for (unsigned int k = 0; k < 4; k++)
+			ringport_post(a.guest, k, 1);
+		steer(i / 16 % QUEUES);
+		send_one(mac, 5, i);
+		work(1);
+		while ((n = ringport_receive(a.guest, q, header, got, sizeof(got))) < 0)
+			ck_assert_uint_lt(++q, 4);
+		ck_assert_int_eq(n, (long)build(&t, want));
+		ck_assert_mem_eq(got, want, (size_t)n);
+		if (i < 16)
+			queue_of[i] = q;
+		ck_assert_uint_eq(queue_of[i % 16], q);
+		count[q]++;
+	}
+	for (unsigned int q = 0; q < 4; q++)
+		ck_assert_uint_gt(count[q], 0);
+	vm_free(&a);
+}
+END_TEST
+
 /* Frames that do not lie in one piece in the card's memory. */
 START_TEST(large_frames_go_to_the_machine_too)
 {
@@ -777,6 +818,7 @@ int main(void)
 	tcase_add_test(c, what_machines_send_leaves_by_the_card);
 	tcase_add_test(c, group_frames_are_for_members_of_the_vlan);
 	tcase_add_test(c, an_interface_of_its_own);
+	tcase_add_test(c, spread_over_the_queues_of_a_guest);
 	tcase_add_test(c, large_frames_go_to_the_machine_too);
 	tcase_add_test(c, a_pool_has_one_port);
 	tcase_add_test(c, a_program_that_was_taken_off_comes_back);

@@ -161,7 +161,56 @@ static uint16_t what_to_restore(const struct vtc__vf_attrs *attrs,
 	return which;
 }
 
-static int undo_vf(struct vtc_pf *pf, const struct vtc__vf_attrs *attrs)
+static bool gives_mac(const struct vtc__record *record, uint32_t vf, uint64_t mac)
+{
+	const struct vtc__vf_attrs *attrs = record->data;
+
+	return strcmp(record->kind, vtc__step_vf_attr.name) == 0 &&
+	       record->len >= sizeof(*attrs) && attrs->vf == vf && !attrs->passing &&
+	       attrs->asked & vtc__vf_bit(VTC_VF_ATTR_MAC) &&
+	       attrs->set[VTC_VF_ATTR_MAC] == mac;
+}
+
+static bool is_own_address(const struct vtc__record *record, uint32_t vf)
+{
+	const struct vtc__vf_mac_step *step = record->data;
+
+	return strcmp(record->kind, vtc__step_vf_mac.name) == 0 &&
+	       record->len >= sizeof(*step) && step->vf == vf;
+}
+
+static int explain_wait(struct vtc__txn *txn, uint32_t vf)
+{
+	vtc__err(txn->ctx, -EBUSY, VTC_ERROR_ORIGIN_LIBRARY, txn->operation, "%s vf %u",
+		 txn->uplink.name, vf);
+	vtc__err_message(txn->ctx, "the address that the VF has now must be put back "
+				   "first, and that failed");
+	return -EBUSY;
+}
+
+int vtc__vf_wait_for_mac(struct vtc__txn *txn, uint32_t vf, uint64_t mac)
+{
+	const struct vtc__record *record = NULL;
+
+	while ((record = vtc__journal_foreach_next(txn->journal, record)))
+		if (gives_mac(record, vf, mac))
+			return explain_wait(txn, vf);
+	return 0;
+}
+
+/* With the address back the VF's driver would be refused its own. */
+static int wait_for_own(struct vtc__txn *txn, uint32_t vf)
+{
+	const struct vtc__record *record = NULL;
+
+	while ((record = vtc__journal_foreach_next(txn->journal, record)))
+		if (is_own_address(record, vf))
+			return explain_wait(txn, vf);
+	return 0;
+}
+
+static int undo_vf(struct vtc__txn *txn, struct vtc_pf *pf,
+		   const struct vtc__vf_attrs *attrs)
 {
 	const struct vtc_vf *now;
 	struct vtc_vf_list *list;
@@ -171,10 +220,15 @@ static int undo_vf(struct vtc_pf *pf, const struct vtc__vf_attrs *attrs)
 	if (err)
 		return err;
 	now = vf_of(list, attrs->vf);
+	if (now && attrs->passing)
+		err = vtc__vf_wait_for_mac(txn, attrs->vf, now->value[VTC_VF_ATTR_MAC]);
+	if (now && attrs->passing && !err)
+		err = wait_for_own(txn, attrs->vf);
 	which = now ? what_to_restore(attrs, now) : 0;
 	free(list);
-	return send_attrs(pf, attrs->vf, which, attrs->before,
-			  VTC_VF_APPLY_F_BEST_EFFORT);
+	return err ? err
+		   : send_attrs(pf, attrs->vf, which, attrs->before,
+				VTC_VF_APPLY_F_BEST_EFFORT);
 }
 
 /* A PF that is gone, or is none any more, has taken its VFs with it. */
@@ -187,7 +241,7 @@ static int undo(struct vtc__txn *txn, const void *data, size_t len)
 		return bad_data(txn);
 	err = vtc__vf_open_pf(txn, &pf);
 	if (!err) {
-		err = undo_vf(pf, data);
+		err = undo_vf(txn, pf, data);
 		vtc_pf_close(pf);
 	}
 	return err == -ENODEV || err == -EOPNOTSUPP ? 0 : err;

@@ -125,44 +125,65 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 	return 0;
 }
 
-/* The VF's driver has told the PF of the old address just now, or before a crash. */
-static int restore_at_pf(struct vtc__txn *txn, const struct vtc__vf_mac_step *step)
+/* What the PF tells; if it tells nothing, what it is expected to. */
+static int read_at_pf(struct vtc_pf *pf, uint32_t vf, uint64_t expected, uint64_t *ret)
 {
-	uint64_t own = vtc__vf_pack_mac(step->before.addr), is = step->at_pf;
 	struct vtc_vf_list *list;
-	struct vtc_pf *pf;
-	int err = vtc__vf_open_pf(txn, &pf);
+	int err = vtc__vf_snapshot(pf, false, &list);
 
 	if (err)
 		return err;
-	err = vtc__vf_snapshot(pf, false, &list);
-	if (!err) {
-		if (step->vf < list->count && list->vfs[step->vf].was_reported)
-			is = list->vfs[step->vf].value[VTC_VF_ATTR_MAC];
-		free(list);
-		if (is == own && is != step->at_pf)
-			err = vtc__vf_send_mac(pf, step->vf, step->at_pf);
-	}
-	vtc_pf_close(pf);
-	return err;
+	*ret = expected;
+	if (vf < list->count && list->vfs[vf].was_reported)
+		*ret = list->vfs[vf].value[VTC_VF_ATTR_MAC];
+	free(list);
+	return 0;
+}
+
+/* The VF's driver has told the PF of the old address just now, or before a crash. */
+static int restore_at_pf(struct vtc_pf *pf, const struct vtc__vf_mac_step *step)
+{
+	uint64_t own = vtc__vf_pack_mac(step->before.addr), is = 0;
+	int err = read_at_pf(pf, step->vf, step->at_pf, &is);
+
+	if (err || is != own || is == step->at_pf)
+		return err;
+	return vtc__vf_send_mac(pf, step->vf, step->at_pf);
+}
+
+static int undo_own(struct vtc__txn *txn, struct vtc_pf *pf,
+		    const struct vtc__vf_mac_step *step)
+{
+	struct found found;
+	uint64_t is = 0;
+	int err = find(txn, step, &found);
+
+	if (!err)
+		err = read_at_pf(pf, step->vf, step->at_pf, &is);
+	if (!err)
+		err = vtc__vf_wait_for_mac(txn, step->vf, is);
+	if (err)
+		return err;
+	if (same(&found.mac, &step->set))
+		err = set_address(txn, &found.netdev, &step->before);
+	else if (!same(&found.mac, &step->before))
+		return 0;
+	return err ? err : restore_at_pf(pf, step);
 }
 
 static int undo(struct vtc__txn *txn, const void *data, size_t len)
 {
-	const struct vtc__vf_mac_step *step = data;
-	struct found found;
+	struct vtc_pf *pf;
 	int err;
 
-	if (len < sizeof(*step))
+	if (len < sizeof(struct vtc__vf_mac_step))
 		return -EBADMSG;
-	err = find(txn, step, &found);
-	if (!err && same(&found.mac, &step->set))
-		err = set_address(txn, &found.netdev, &step->before);
-	else if (!err && !same(&found.mac, &step->before))
-		return 0;
-	if (!err)
-		err = restore_at_pf(txn, step);
-	return err == -ENODEV ? 0 : err;
+	err = vtc__vf_open_pf(txn, &pf);
+	if (!err) {
+		err = undo_own(txn, pf, data);
+		vtc_pf_close(pf);
+	}
+	return err == -ENODEV || err == -EOPNOTSUPP ? 0 : err;
 }
 
 const struct vtc__step_kind vtc__step_vf_mac = {

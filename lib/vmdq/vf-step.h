@@ -62,6 +62,12 @@ void vtc__vf_attrs_ask(struct vtc__vf_attrs *attrs, const struct vtc_vf *now,
 /* Give a VF its address at the PF; all zeros takes it away. */
 int vtc__vf_send_mac(struct vtc_pf *pf, uint32_t vf, uint64_t mac);
 
+/*
+ * Whether the address that the PF tells of a VF is one that a step gave it which is not
+ * undone: then those before it have to wait. 0, or -EBUSY and the error record.
+ */
+int vtc__vf_wait_for_mac(struct vtc__txn *txn, uint32_t vf, uint64_t mac);
+
 /* What the PF, and the VF's own interface, have counted; what is not there is 0. */
 void vtc__vf_count(struct vtc_pf *pf, uint32_t vf, struct vtc__vf_counters *ret);
 void vtc__vf_count_netdev(struct vtc_pf *pf, uint32_t vf,

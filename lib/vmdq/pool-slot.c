@@ -112,24 +112,25 @@ static int slot_check(struct vtc__txn *txn, const void *data, size_t len, char *
 	uint32_t target;
 	int err = load(data, len, &step);
 
-	if (!err)
-		err = vtc__txn_guard(txn, &guard);
+	if (err)
+		return err;
+	target = target_now(txn->ctx, &step);
+	if (target != step.slot.target) {
+		snprintf(text, text_len,
+			 target ? "the target %s is there again"
+				: "the target %s is gone: its frames go to the stack",
+			 step.target);
+		return 0;
+	}
+	err = vtc__txn_guard(txn, &guard);
 	if (!err)
 		err = check_tables(guard, &step);
 	if (err == 0 || err == -ENOENT) {
-		snprintf(text, text_len, "the pool was not in the guard's tables");
+		snprintf(text, text_len,
+			 "the pool or its target was not in the guard's tables");
 		return 0;
 	}
-	if (err < 0)
-		return err;
-	target = target_now(txn->ctx, &step);
-	if (target == step.slot.target)
-		return 1;
-	snprintf(text, text_len,
-		 target ? "the target %s is there again"
-			: "the target %s is gone: its frames go to the stack",
-		 step.target);
-	return 0;
+	return err;
 }
 
 static int leave(struct vtc__guard *guard, const struct slot_step *step)

@@ -736,6 +736,27 @@ START_TEST(what_the_dead_left_is_put_back)
 }
 END_TEST
 
+static void damage_journal(void)
+{
+	net_run("cd %s && for j in *.journal; do "
+		"head -c 30 $j > ${j%%-*}-99.journal; done",
+		state_dir);
+}
+
+START_TEST(one_damaged_journal_does_not_stop_the_others)
+{
+	struct vtc_pool_recovery recovery = { .sz = sizeof(recovery) };
+
+	in_child(make_mortal);
+	damage_journal();
+	ck_assert_errno(vtc_pool_recover(ctx, NULL, &recovery), -EBADMSG);
+	ck_assert_uint_eq(recovery.pools, 1);
+	net_run("ls %s/*-99.journal >/dev/null && rm %s/*-99.journal", state_dir,
+		state_dir);
+	expect_as_before();
+}
+END_TEST
+
 START_TEST(the_list_tells_of_all)
 {
 	struct vtc_pool *a = request("a", NULL, 0), *b = request("b", NULL, 0);
@@ -830,6 +851,25 @@ START_TEST(a_target_may_go_and_come)
 	close(tap);
 	release(pool);
 	expect_as_before();
+}
+END_TEST
+
+START_TEST(a_target_may_be_away_for_a_while)
+{
+	int tap = net_open_tap("vtct0");
+	struct vtc_pool *pool = request("a", "vtct0", 0);
+	struct vtc_pool_audit found;
+
+	add(pool, mac_a, -1);
+	net_run("ip netns add vtcpool && ip link set vtct0 netns vtcpool && "
+		"ip -n vtcpool link set vtct0 netns $$ && ip link set vtct0 up; "
+		"ip netns del vtcpool");
+	expect_at(host, mac_a, NET_VLAN_NONE);
+	found = audit(pool);
+	expect_text(&found, "its target was not in the guard's tables");
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	close(tap);
+	release(pool);
 }
 END_TEST
 
@@ -1065,11 +1105,13 @@ static Suite *suite(void)
 		&another_process_can_only_look,
 		&a_kept_pool_outlives_processes,
 		&what_the_dead_left_is_put_back,
+		&one_damaged_journal_does_not_stop_the_others,
 		&the_list_tells_of_all,
 		&two_processes_come_and_go,
 		&an_audit_without_losses_does_nothing,
 		&a_guard_that_was_taken_off_comes_back,
 		&a_target_may_go_and_come,
+		&a_target_may_be_away_for_a_while,
 		&events_lead_to_an_audit,
 		&time_leads_to_an_audit,
 		&a_card_that_moves_away_is_gone,

@@ -39,10 +39,14 @@ extern "C" {
 
 /** Options of vtc_pool_open_port(). Zero in a field means its default. */
 struct vtc_pool_port_opts {
-	uint32_t sz;	      /**< sizeof(struct vtc_pool_port_opts). */
-	uint32_t flags;	      /**< VTC_POOL_PORT_F_ bits. */
-	uint32_t ring_size;   /**< Descriptors of each ring, a power of 2; 0: 2048. */
-	uint32_t frame_count; /**< Frames for each queue, a power of 2; 0: twice that. */
+	uint32_t sz;	    /**< sizeof(struct vtc_pool_port_opts). */
+	uint32_t flags;	    /**< VTC_POOL_PORT_F_ bits. */
+	uint32_t ring_size; /**< Descriptors of each ring, a power of 2; 0: 2048. */
+	/**
+	 * Frames of 4 KiB for each queue, a power of 2; 0: twice that. Ports that share a
+	 * queue share its frames: the first one's number holds.
+	 */
+	uint32_t frame_count;
 	uint32_t queue_pairs; /**< Queue pairs of the port; 0: one for each queue. */
 	uint32_t reserved;    /**< Must be 0. */
 };

@@ -159,7 +159,7 @@ static unsigned int number_of(const uint8_t *frame)
 	return number;
 }
 
-/* What is sent (here, and by this processor alone) comes in on this queue of the card. */
+/* What is sent, by this processor alone, comes in on this queue of the card. */
 static void steer(unsigned int queue)
 {
 	int cpu = sched_getcpu();
@@ -704,7 +704,7 @@ struct other {
 	int told, end;
 };
 
-/* With a pool for this address; tells what came of opening a port, and waits for its end. */
+/* With a pool for this address; tells what came of its port, and waits to be ended. */
 static struct other other_process(const uint8_t *mac, const char *target)
 {
 	struct other o;

@@ -15,6 +15,7 @@
 #define RING   2048u
 #define SENT   256u /* frames that are sent in turn, as many as a guest's ring has */
 #define FRAMES (RING + SENT)
+#define ROOM   2048u /* of a copy; there are as many as a guest's ring has buffers */
 #define BATCH  64u
 #define KICK   32u /* as many as the kernel sends in one call */
 
@@ -23,8 +24,9 @@ struct bare {
 	struct xsk_socket *socket;
 	struct xsk_ring_prod fill, tx;
 	struct xsk_ring_cons done, rx;
-	uint8_t *area;
+	uint8_t *area, *copies;
 	size_t len;
+	uint32_t copied;
 	uint32_t next;
 };
 
@@ -56,7 +58,8 @@ struct bare *bare_new(const char *ifname, size_t len)
 		bench_die("memory is out");
 	b->len = len;
 	b->area = aligned_alloc(2u << 20, (size_t)FRAMES * FRAME);
-	if (!b->area)
+	b->copies = aligned_alloc(2u << 20, 2u << 20);
+	if (!b->area || !b->copies)
 		bench_die("memory is out");
 	for (uint32_t i = 0; i < FRAMES; i++)
 		net_frame(b->area + (size_t)i * FRAME, len, 1);
@@ -78,10 +81,18 @@ void bare_free(struct bare *bare)
 	xsk_socket__delete(bare->socket);
 	xsk_umem__delete(bare->umem);
 	free(bare->area);
+	free(bare->copies);
 	free(bare);
 }
 
-unsigned int bare_drop(struct bare *b)
+static void copy_one(struct bare *b, const struct xdp_desc *packet)
+{
+	uint8_t *to = b->copies + (size_t)(b->copied++ % SENT) * ROOM;
+
+	memcpy(to, b->area + packet->addr, packet->len);
+}
+
+unsigned int bare_take(struct bare *b, bool copy)
 {
 	uint32_t from, to, n = xsk_ring_cons__peek(&b->rx, BATCH, &from);
 
@@ -90,10 +101,12 @@ unsigned int bare_drop(struct bare *b)
 	if (xsk_ring_prod__reserve(&b->fill, n, &to) != n)
 		bench_die("no room for frames");
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t addr = xsk_ring_cons__rx_desc(&b->rx, from + i)->addr;
+		const struct xdp_desc *packet = xsk_ring_cons__rx_desc(&b->rx, from + i);
 
+		if (copy)
+			copy_one(b, packet);
 		*xsk_ring_prod__fill_addr(&b->fill, to + i) =
-			addr & ~(uint64_t)(FRAME - 1);
+			packet->addr & ~(uint64_t)(FRAME - 1);
 	}
 	xsk_ring_prod__submit(&b->fill, n);
 	xsk_ring_cons__release(&b->rx, n);

@@ -59,23 +59,12 @@ static void name_of(uint32_t program, char name[BPF_OBJ_NAME_LEN])
 	close(fd);
 }
 
-static int query(uint32_t ifindex, struct bpf_xdp_query_opts *opts)
-{
-	struct vtc__guard_quiet quiet;
-	int err;
-
-	vtc__guard_quiet_begin(&quiet);
-	err = bpf_xdp_query((int)ifindex, 0, opts);
-	vtc__guard_quiet_end(&quiet);
-	return err;
-}
-
 int vtc__guard_present(uint32_t ifindex, uint32_t *ret_program,
 		       char name[BPF_OBJ_NAME_LEN])
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 	uint32_t program;
-	int err = query(ifindex, &opts);
+	int err = bpf_xdp_query((int)ifindex, 0, &opts);
 
 	if (err < 0)
 		return err;
@@ -134,7 +123,7 @@ static int find(const struct vtc__guard_id *id, struct spot *ret)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 	char name[BPF_OBJ_NAME_LEN];
-	int err = query(id->ifindex, &opts);
+	int err = bpf_xdp_query((int)id->ifindex, 0, &opts);
 
 	memset(ret, 0, sizeof(*ret));
 	if (err < 0)

@@ -84,7 +84,7 @@ int vtc__guard_remove_filter(struct vtc__guard *guard, const struct vtc_filter *
 int vtc__guard_set_socket(struct vtc__guard *guard, uint32_t slot, uint32_t queue,
 			  int fd);
 
-/* Whether the sockets of a slot take frames that do not lie in one piece; at first not. */
+/* Whether sockets of a slot take frames that do not lie in one piece; at first not. */
 int vtc__guard_set_parts(struct vtc__guard *guard, uint32_t slot, bool take);
 
 int vtc__guard_get_stats(struct vtc__guard *guard, uint32_t slot,

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vtc/vtc.h>
 
@@ -327,6 +328,78 @@ START_TEST(any_frame_comes_to_its_own)
 		check_place(bed.stack, -1);
 		for (slot = 0; slot < (int)TAPS_MAX; slot++)
 			check_place(taps[slot], slot);
+	}
+	end();
+}
+END_TEST
+
+/* ---- Tables that change under traffic ---- */
+
+#define STREAM 200u
+
+static size_t nth_frame(uint8_t *frame, uint32_t n)
+{
+	size_t len = bed_frame(frame, mac_a, 5, FRAME_LEN, n);
+
+	memcpy(frame + 18, &n, sizeof(n));
+	return len;
+}
+
+/* A child sends them, and ends. */
+static pid_t send_stream(void)
+{
+	uint8_t frame[BED_FRAME_MAX];
+	pid_t child = fork();
+	uint32_t n;
+
+	if (child != 0)
+		return child;
+	for (n = 0; n < STREAM; n++)
+		bed_send(bed.sender, frame, nth_frame(frame, n));
+	_exit(0);
+}
+
+static void mark_seen(int fd, bool seen[STREAM])
+{
+	uint8_t frame[BED_FRAME_MAX], want[BED_FRAME_MAX];
+	uint32_t n;
+
+	while (bed_receive(fd, frame)) {
+		memcpy(&n, frame + 18, sizeof(n));
+		ck_assert_uint_lt(n, STREAM);
+		ck_assert_mem_eq(frame, want, nth_frame(want, n));
+		ck_assert_msg(!seen[n], "frame %u came out twice", n);
+		seen[n] = true;
+	}
+}
+
+/* While a filter moves from slot to slot each frame comes out once, somewhere. */
+START_TEST(rules_that_move_under_traffic)
+{
+	bool seen[STREAM];
+	int round, status;
+	unsigned int i;
+	pid_t child;
+
+	start(&ways[_i], 1);
+	for (i = 0; i < 3; i++)
+		slot_on_tap(i, &plain);
+	for (round = 0; round < 20; round++) {
+		memset(seen, 0, sizeof(seen));
+		child = send_stream();
+		for (i = 0; i < 20; i++) {
+			add(mac_a, 5, i & 1);
+			take_away(mac_a, 5);
+		}
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		ck_assert_int_eq(status, 0);
+		bed_settle(&bed);
+		mark_seen(taps[0], seen);
+		mark_seen(taps[1], seen);
+		mark_seen(bed.stack, seen);
+		for (i = 0; i < STREAM; i++)
+			ck_assert_msg(seen[i], "frame %u is lost", i);
+		ck_assert(bed_expect(&bed, taps[2], NULL, 0));
 	}
 	end();
 }
@@ -751,6 +824,7 @@ int main(void)
 	tcase_add_loop_test(tcase, one_slot_takes_everything_else, 0, WAYS);
 	tcase_add_loop_test(tcase, a_slot_that_is_not_used, 0, WAYS);
 	tcase_add_loop_test(tcase, any_frame_comes_to_its_own, 0, WAYS);
+	tcase_add_loop_test(tcase, rules_that_move_under_traffic, 0, WAYS);
 	tcase_add_test(tcase, thousands_of_filters);
 	tcase_add_test(tcase, no_more_filters_than_there_is_room_for);
 	tcase_add_loop_test(tcase, a_frame_on_a_queue_of_others, 0, WAYS);

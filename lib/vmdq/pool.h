@@ -41,7 +41,7 @@ struct vtc__pool_port {
 			struct vtc_rate_answer *answer);
 	/* The socket on the n-th queue of the pool; -1: none. */
 	int (*socket)(struct vtc__pool_port *port, unsigned int queue);
-	/* A pool that the port has of its own, which is audited with this one. May be NULL. */
+	/* A pool of the port's own, which is audited with this one. May be NULL. */
 	struct vtc_pool *(*inner)(struct vtc__pool_port *port);
 	/* What was sent: fills tx_ numbers and their valid bits. May be NULL. */
 	void (*stats)(struct vtc__pool_port *port, struct vtc_pool_stats *stats);

@@ -11,8 +11,8 @@
  * BACKEND is vf, ntuple, macvlan, xdp, tc or auto. All changes go by the library's kernel
  * seam (struct vtc__sys), which is wrapped here: the k-th change fails (with -EIO,
  * -ENOMEM, -EPERM in turn), or the process kills itself before or after it, for all k
- * until a life needs fewer changes than k. FAULTS_FROM and FAULTS_COUNT in the environment
- * narrow the range of k; FAULTS_TRACE=1 tells each change. The filters name a MAC and,
+ * until a life needs fewer changes than k. FAULTS_FROM and FAULTS_COUNT in the
+ * environment narrow the range of k; FAULTS_TRACE=1 tells each change. The filters name a MAC and,
  * where the backend can, a MAC and a VLAN.
  */
 #include <linux/ethtool.h>
@@ -294,7 +294,7 @@ static void expect_same(const struct life *life, const char *want, const char *w
 	free(now);
 }
 
-/* What a step came to: it happened wholly, or not at all, and then the record says why. */
+/* What a step came to: it happened wholly, or not at all, and the record says why. */
 static void judge(struct life *life, const char *step, int result)
 {
 	life->step = step;

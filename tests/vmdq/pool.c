@@ -164,7 +164,7 @@ static struct net_frame send_frame(const uint8_t *to, int vlan)
 	return frame;
 }
 
-/* It comes out at fd, and at none of the others: what was sent after it is there first. */
+/* It comes out at fd, and not at the bridge: what was sent after it is there first. */
 static void expect_at(int fd, const uint8_t *to, int vlan)
 {
 	struct net_frame frame = send_frame(to, vlan);

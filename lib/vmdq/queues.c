@@ -21,7 +21,7 @@ static const struct vtc__record *next_pool(struct vtc__txn *txn, const char *gro
 	return r;
 }
 
-/* The first queue above all pools that overlap with [first, first + count); 0: none do. */
+/* The first queue above all pools that overlap with these; 0: none do. */
 static uint32_t above(struct vtc__txn *txn, const char *group, uint32_t first,
 		      uint32_t count)
 {
@@ -82,7 +82,7 @@ int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 	return 0;
 }
 
-/* Drivers with an RSS table of the user's own refuse a change of channels: these first. */
+/* With an RSS table that was set drivers refuse to change channels: those first. */
 int vtc__do_queues(struct vtc__txn *txn, const struct vtc__queues *plan)
 {
 	int err = vtc__do_channels(txn, plan->channels);

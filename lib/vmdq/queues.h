@@ -20,8 +20,8 @@ struct vtc__queues {
 };
 
 /*
- * Find room beside the pools there are. -ENOSPC: there is none; -EOPNOTSUPP: the card does
- * not tell its channels. Leaves the error record alone.
+ * Find room beside the pools there are. -ENOSPC: there is none; -EOPNOTSUPP: the card
+ * does not tell its channels. Leaves the error record alone.
  */
 int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 		     struct vtc__queues *ret);

@@ -15,7 +15,8 @@ static const struct vtc__quirks table[] = {
 	/* i40e_check_fdir_input_set: IP flows alone. */
 	{ .driver = "i40e", .no_mac_rules = true, .vf_stats = true },
 	/*
-	 * ice_fdir: the whole tag, priority and all; ice_set_channels gives way to no rule.
+	 * ice_fdir: the whole tag, priority and all; ice_set_channels refuses while there
+	 * are rules.
 	 */
 	{ .driver = "ice",
 	  .vlan_mask = 0xffff,
@@ -30,8 +31,8 @@ static const struct vtc__quirks table[] = {
 	{ .driver = "igc", .vlan_mask = 0xffff },
 	{ .driver = "ionic", .vf_stats = true },
 	/*
-	 * ixgbe_add_ethtool_fdir_entry: IP flows alone; ixgbe_tx_maxrate takes 0 and leaves
-	 * the register as it is.
+	 * ixgbe_add_ethtool_fdir_entry: IP flows alone; ixgbe_tx_maxrate takes 0 and
+	 * leaves the register as it is.
 	 */
 	{ .driver = "ixgbe",
 	  .no_mac_rules = true,

@@ -127,7 +127,7 @@ int vtc__rss_create(struct vtc__uplink *uplink, const struct vtc__rss_table *tab
 	return err;
 }
 
-/* A table of no possible size: the kernel says -EINVAL, once it knows the driver could. */
+/* A table of an impossible size: -EINVAL, but only if the driver could set one. */
 int vtc__rss_probe(struct vtc__uplink *uplink)
 {
 	struct ethtool_rxfh rxfh;

@@ -11,9 +11,9 @@
  * BACKEND is vf, ntuple, macvlan, xdp, tc or auto. All changes go by the library's kernel
  * seam (struct vtc__sys), which is wrapped here: the k-th change fails (with -EIO,
  * -ENOMEM, -EPERM in turn), or the process kills itself before or after it, for all k
- * until a life needs fewer changes than k. FAULTS_FROM and FAULTS_COUNT in the
- * environment narrow the range of k; FAULTS_TRACE=1 tells each change. The filters name a MAC and,
- * where the backend can, a MAC and a VLAN.
+ * until a life needs fewer changes than k. In the environment FAULTS_FROM and
+ * FAULTS_COUNT narrow the range of k; FAULTS_TRACE=1 tells each change. The filters name
+ * a MAC and, where the backend can, a MAC and a VLAN.
  */
 #include <linux/ethtool.h>
 #include <linux/genetlink.h>

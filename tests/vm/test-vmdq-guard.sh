@@ -2,4 +2,6 @@
 #
 # The guard in a kernel in which libxdp has a dispatcher for it.
 . "$top_srcdir"/tests/vm/lab.sh
-lab -l veth,tun,bridge -- "$top_builddir"/tests/vmdq/guard
+# An emulated processor is slow.
+export CK_TIMEOUT_MULTIPLIER=20
+lab -e CK_TIMEOUT_MULTIPLIER -l veth,tun,bridge -- "$top_builddir"/tests/vmdq/guard

@@ -40,8 +40,8 @@ struct vtc__journal;
 /*
  * Lock and read the journal of a name (letters, digits, '.', '_', '-'). Records of before
  * the machine's last start are dropped: what they tell of went with it. -EBUSY: still
- * locked by another process at the deadline (on vtc__now_ns()). -EBADMSG: damaged, or of a
- * later version; the file is left as it is. The error record says what to do; its
+ * locked by another process at the deadline (on vtc__now_ns()). -EBADMSG: damaged, or of
+ * a later version; the file is left as it is. The error record says what to do; its
  * operation and subject are the caller's to replace.
  */
 int vtc__journal_open(struct vtc_ctx *ctx, const char *name, uint64_t deadline_ns,
@@ -86,10 +86,10 @@ bool vtc__record_mine(const struct vtc__journal *journal,
 		      const struct vtc__record *record);
 
 /*
- * How to undo a record. It must bear that the change was never made, or is undone already,
- * or that somebody changed the thing since (then it is left alone): all three are 0. A
- * thing that is gone needs no undoing, either. It writes the error record when it fails,
- * also if the kind is not known.
+ * How to undo a record. It must bear that the change was never made, or is undone
+ * already, or that somebody changed the thing since (then it is left alone): all three
+ * are 0. A thing that is gone needs no undoing, either. It writes the error record when
+ * it fails, also if the kind is not known.
  */
 typedef int (*vtc__undo_fn)(void *env, const struct vtc__record *record);
 

@@ -49,8 +49,8 @@ static void forget(struct vtc__txn *txn, const char *kind, uint64_t id)
 }
 
 /*
- * The journal could not take what the kernel chose, without which nobody else can undo the
- * step: so it is undone at once.
+ * The journal could not take what the kernel chose, without which nobody else can undo
+ * the step: so it is undone at once.
  */
 static int take_back(struct vtc__txn *txn, const struct vtc__step_kind *kind, uint64_t id,
 		     const void *data, size_t len, int why)

@@ -35,8 +35,8 @@ struct vtc__step_kind {
 	const char *name; /* in the journal; below VTC__KIND_LEN bytes */
 	/*
 	 * Do it, for the first time or again after it was lost. data may be completed
-	 * (what the kernel chose); then *changed is set and it goes to the journal. Writes
-	 * the error record when it fails; it must then have changed nothing.
+	 * (what the kernel chose); then *changed is set and it goes to the journal.
+	 * Writes the error record when it fails; it must then have changed nothing.
 	 */
 	int (*apply)(struct vtc__txn *txn, void *data, size_t len, bool *changed);
 	/* 1: as we left it; 0: lost; -errno. text says in words what was lost. */

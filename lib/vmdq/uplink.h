@@ -43,8 +43,8 @@ int vtc__uplink_find(struct vtc_ctx *ctx, const char *nic, const char *operation
 		     struct vtc__uplink *ret);
 /*
  * By index, as of a journal. -ENODEV: it is gone; then all of it that is known (the
- * index, no name) is in ret all the same, so that its journal can be opened. Leaves the error
- * record alone.
+ * index, no name) is in ret all the same, so that its journal can be opened. Leaves the
+ * error record alone.
  */
 int vtc__uplink_by_index(struct vtc_ctx *ctx, uint32_t ifindex, struct vtc__uplink *ret);
 /* By index: the name of today. -ENODEV: gone. Leaves the error record alone. */

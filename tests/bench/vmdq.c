@@ -516,7 +516,7 @@ int main(int argc, char **argv)
 	if (vtc_ctx_new(&opts, &ctx))
 		bench_die("no context");
 	make_takers(&none, &tap);
-	/* One processor sends and the other takes; what needs one is done on the first. */
+	/* One processor sends, the other takes; what needs one is on the first. */
 	if (wanted(argc, argv, "ports")) {
 		measure_ports(NET_SMALL);
 		measure_ports(NET_LARGE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* AF_XDP ports on a real wire: what comes and goes, and that no frame is ever lost. */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -391,6 +392,43 @@ START_TEST(ports_on_a_queue_share_its_frames)
 }
 END_TEST
 
+static pid_t flood(const struct bed *b, unsigned int last)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	for (unsigned int i = 0; !pid; i++)
+		from_wire(b, 60, i, last);
+	return pid;
+}
+
+/* Frames must not be left behind in sockets that are closed while packets come. */
+START_TEST(ports_come_and_go_under_traffic)
+{
+	struct bed b = bed_new(MTU, NULL, NULL);
+	struct vtc__umem *u = umem_of(&b);
+	pid_t pid = flood(&b, 2);
+	uint32_t before;
+
+	rest(u);
+	before = vtc__ring_unread(&u->base.fill);
+	for (int i = 0; i < 100; i++) {
+		struct vtc_port *port = open_port(b.rig->ctx, &b.veth, NULL, 2);
+
+		(void)poll(NULL, 0, i % 3);
+		veth_sort(&b.veth, 0, 2, -1);
+		vtc_port_close(port);
+	}
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	rest(u);
+	/* Some may be in the kernel's hands. */
+	ck_assert_uint_ge(vtc__ring_unread(&u->base.fill) + 64, before);
+	account(&b);
+	bed_free(&b);
+}
+END_TEST
+
 /* One that takes nothing slows no other. */
 START_TEST(a_guest_that_sleeps_holds_up_nobody)
 {
@@ -556,6 +594,7 @@ START_TEST(down_and_up_again)
 		(void)rig_run(b.rig);
 		ck_assert_uint_eq(rig_stats(b.port, 0).tx_dropped_down, i + 1);
 		veth_run("ip link set " VETH_NEAR " up");
+		veth_await_carrier();
 		await_ready(&b, 1);
 		ck_assert_ptr_null(info_of(b.port).error);
 		account(&b);
@@ -792,11 +831,12 @@ int main(void)
 		"xsk", frames_of_all_sizes_come, packets_of_all_sizes_go,
 		large_frames_are_in_many_pieces, bursts_keep_their_order,
 		a_guest_without_room_costs_no_frame, a_million_packets_leave_no_trace,
-		ports_on_a_queue_share_its_frames, a_guest_that_sleeps_holds_up_nobody,
-		the_first_port_may_go_first, a_queue_belongs_to_one_process,
-		a_port_can_be_opened_again_and_again, a_frame_wakes, down_and_up_again,
-		removed_under_traffic, spread_keeps_flows_together,
-		group_frames_are_copied, what_cannot_be_is_refused, NULL);
+		ports_on_a_queue_share_its_frames, ports_come_and_go_under_traffic,
+		a_guest_that_sleeps_holds_up_nobody, the_first_port_may_go_first,
+		a_queue_belongs_to_one_process, a_port_can_be_opened_again_and_again,
+		a_frame_wakes, down_and_up_again, removed_under_traffic,
+		spread_keeps_flows_together, group_frames_are_copied,
+		what_cannot_be_is_refused, NULL);
 
 	return vtct_main(s, NULL);
 }

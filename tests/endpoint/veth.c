@@ -170,6 +170,16 @@ long veth_receive(const struct veth *v, void *frame, size_t room, bool wait)
 
 /* ---- Life ---- */
 
+void veth_await_carrier(void)
+{
+	for (int i = 0; i < WAIT_MS / 10; i++) {
+		if (system("ip link show " VETH_FAR " | grep -q 'state UP'") == 0)
+			return;
+		(void)poll(NULL, 0, 10);
+	}
+	ck_abort_msg("no carrier");
+}
+
 struct veth veth_new(unsigned int mtu)
 {
 	struct veth v;
@@ -181,6 +191,7 @@ struct veth veth_new(unsigned int mtu)
 		 " mtu %u",
 		 mtu, mtu);
 	veth_run("ip link set " VETH_NEAR " up && ip link set " VETH_FAR " up");
+	veth_await_carrier();
 	v.ifindex = if_nametoindex(VETH_NEAR);
 	v.map = make_map();
 	program = load_program(v.map);

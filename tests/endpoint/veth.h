@@ -34,6 +34,9 @@ void veth_send(const struct veth *v, const void *frame, size_t len);
 /* Length of the next frame that reached the far end, or -1. Waits if told to. */
 long veth_receive(const struct veth *v, void *frame, size_t room, bool wait);
 
+/* Wait until frames can be sent: a carrier comes some time after both are up. */
+void veth_await_carrier(void);
+
 /* As system(3), but it must not fail. */
 void veth_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -51,6 +51,17 @@ static struct vtc_ctx *new_ctx(void)
 	return new;
 }
 
+/* It comes some time after both ends are up; before, frames are lost. */
+static void await_carrier(const char *name)
+{
+	for (int i = 0; i < PATIENCE / 10; i++) {
+		if (net_try("ip link show %s | grep -q 'state UP'", name) == 0)
+			return;
+		(void)poll(NULL, 0, 10);
+	}
+	ck_abort_msg("no carrier on %s", name);
+}
+
 static void need_programs(void)
 {
 	struct vtc__uplink uplink;
@@ -79,6 +90,8 @@ static void set_up(void)
 	/* A carrier comes some time later. */
 	for (int i = 0; i < PATIENCE && !net_try("bridge link | grep -q disabled"); i++)
 		(void)poll(NULL, 0, 1);
+	await_carrier("vtcw1");
+	await_carrier("vtcb1");
 	snprintf(state_dir, sizeof(state_dir), "%s/state-XXXXXX", vtct_dir());
 	ck_assert_ptr_nonnull(mkdtemp(state_dir));
 	wire = net_open_packet("vtcw1");
@@ -441,6 +454,7 @@ START_TEST(an_interface_of_its_own)
 
 	net_run("ip link add vtcv0 type veth peer name vtcv1 && "
 		"ip link set vtcv0 up && ip link set vtcv1 up");
+	await_carrier("vtcv1");
 	free(before);
 	before = net_snapshot(NIC, state_dir);
 	far = net_open_packet("vtcv1");
@@ -628,6 +642,7 @@ START_TEST(queues_with_sockets_stay)
 	ck_assert_int_ne(net_try("ethtool -L " NIC " rx 1 2>/dev/null"), 0);
 	expect(&a, mac_a, NET_VLAN_NONE, 1);
 	net_run("ip link set " NIC " down && ip link set " NIC " up");
+	await_carrier("vtcw1");
 	(void)rig_run(&rig);
 	(void)vtc_pool_audit(a.pool, NULL);
 	expect(&a, mac_a, NET_VLAN_NONE, 2);

@@ -13,6 +13,7 @@
 
 #include "core/text.h"
 #include "ethtool.h"
+#include "rule.h"
 
 /* The kernel has 64 features in 2 words of its answer; there is room for more to come. */
 #define WORDS_MAX 32u
@@ -162,13 +163,27 @@ static int feature_check(struct vtc__txn *txn, const void *data, size_t len, cha
 	return 0;
 }
 
+/* Flow rules go with the feature: those of others that are there by now need it. */
+static bool is_needed(struct vtc__uplink *uplink, const struct feature_data *feature)
+{
+	struct vtc__rules rules;
+	uint32_t count;
+
+	if (strcmp(feature->name, VTC__FEATURE_NTUPLE) != 0 || !feature->on ||
+	    vtc__rules_get(uplink, &rules))
+		return false;
+	count = rules.count;
+	vtc__rules_free(&rules);
+	return count > 0;
+}
+
 static int feature_undo(struct vtc__txn *txn, const void *data, size_t len)
 {
 	struct feature_data feature = { .on = 0 };
 	int err = load(data, len, &feature);
 
 	/* Switched back by somebody else is what we want as well. */
-	if (!err && feature.old != feature.on)
+	if (!err && feature.old != feature.on && !is_needed(&txn->uplink, &feature))
 		err = set_feature(&txn->uplink, feature.name, feature.old);
 	if (err == -ENODEV || err == -ENOENT)
 		return 0;

@@ -332,8 +332,9 @@ START_TEST(a_rule_that_somebody_changed_is_left)
 	lab_do("ethtool -N " CARD
 	       " flow-type ether dst 02:22:00:00:00:01 action 1 loc 5");
 	pools_release(ctx, pool);
-	/* As the feature was off before, the rule went with it. */
-	ck_assert_has(lab_do("ethtool -n " CARD), "Total 0 rules");
+	/* It would go with the feature. */
+	ck_assert_has(lab_do("ethtool -n " CARD " rule 5"), "02:22:00:00:00:01");
+	ck_assert_has(lab_do("ethtool -k " CARD " | grep ntuple"), "on");
 }
 END_TEST
 

@@ -78,7 +78,7 @@ static int create(struct vtc__uplink *uplink, const struct context_data *step,
 
 static int context_apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
-	struct context_data step;
+	struct context_data step = { .count = 0 };
 	int err = load(data, len, &step);
 
 	if (!err)
@@ -93,7 +93,7 @@ static int context_apply(struct vtc__txn *txn, void *data, size_t len, bool *cha
 static int context_check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 			 size_t text_len)
 {
-	struct context_data step;
+	struct context_data step = { .count = 0 };
 	uint32_t context;
 	int there = load(data, len, &step);
 
@@ -106,7 +106,7 @@ static int context_check(struct vtc__txn *txn, const void *data, size_t len, cha
 
 static int context_undo(struct vtc__txn *txn, const void *data, size_t len)
 {
-	struct context_data step;
+	struct context_data step = { .count = 0 };
 	uint32_t context = 0;
 	int err = load(data, len, &step);
 

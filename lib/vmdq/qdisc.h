@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The root queueing discipline of a card, and whose it is. Ours are known by their handle,
- * the kernel's default has none.
+ * The root queueing discipline of a card, and whose it is. Ours are known by their
+ * handle, the kernel's default has none.
  */
 #ifndef VTC__QDISC_H
 #define VTC__QDISC_H

@@ -115,7 +115,7 @@ static int load(const void *data, size_t len, struct maxrate *step)
 	return step->count > VTC_POOL_QUEUES_MAX ? -EBADMSG : 0;
 }
 
-/* With a driver whose hardware keeps a limit when 0 is written: the link's speed is none. */
+/* Where hardware keeps a limit when 0 is written: the link's speed is none. */
 static int lift(struct vtc__txn *txn, uint32_t queue)
 {
 	char path[VTC__PATH_MAX];

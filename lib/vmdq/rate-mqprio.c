@@ -2,8 +2,8 @@
 /*
  * Rates of mqprio's traffic classes in channel mode, for pools that have queues of their
  * own: the whole port is parted, a class for the queues of each pool and one for all
- * others. Frames get to a class by the queue that they are sent on, never by priority. The
- * qdisc is what the journal's records of kind "mqprio" and "pool" say, and nothing else.
+ * others. Frames get to a class by the queue that they are sent on, never by priority.
+ * The qdisc is what the journal's records of kind "mqprio" and "pool" say, and nothing else.
  */
 #include <errno.h>
 #include <linux/pkt_sched.h>
@@ -163,7 +163,7 @@ static struct tc_mqprio_qopt make_qopt(const struct plan *plan)
 {
 	struct tc_mqprio_qopt qopt;
 
-	/* All priorities are those of class 0, which has the queues that are no pool's. */
+	/* All priorities are those of class 0, whose queues are no pool's. */
 	memset(&qopt, 0, sizeof(qopt));
 	qopt.num_tc = (uint8_t)plan->count;
 	qopt.hw = 1;
@@ -194,8 +194,8 @@ static int put_options(struct vtc__nlmsg *msg, const struct plan *plan)
 }
 
 /*
- * A qdisc of ours that is there already makes room first: mqprio cannot be changed, and to
- * replace it by itself is refused by drivers whose channels are in use.
+ * A qdisc of ours that is there already makes room first: mqprio cannot be changed, and
+ * to replace it by itself is refused by drivers whose channels are in use.
  */
 static int to_plan(struct vtc__txn *txn, uint32_t but_slot)
 {
@@ -298,16 +298,58 @@ static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 	return fail(txn, err, says);
 }
 
+struct seen {
+	uint32_t ifindex;
+	struct tc_mqprio_qopt qopt; /* num_tc 0: none of ours is there */
+};
+
+static int take_qdisc(void *arg, const struct nlmsghdr *msg)
+{
+	const struct tcmsg *head = NLMSG_DATA(msg);
+	const struct nlattr *tb[TCA_OPTIONS + 1];
+	struct seen *seen = arg;
+
+	if (msg->nlmsg_type != RTM_NEWQDISC ||
+	    msg->nlmsg_len < NLMSG_LENGTH(sizeof(*head)) ||
+	    (uint32_t)head->tcm_ifindex != seen->ifindex ||
+	    head->tcm_handle != VTC__QDISC_HANDLE)
+		return 0;
+	if (vtc__nlmsg_parse(msg, sizeof(*head), tb, TCA_OPTIONS))
+		return -EPROTO;
+	return vtc__nla_struct(tb[TCA_OPTIONS], &seen->qopt, sizeof(seen->qopt));
+}
+
+/* Rates are not compared: the kernel tells of them in more ways than one. */
+static bool same_parts(const struct tc_mqprio_qopt *a, const struct tc_mqprio_qopt *b)
+{
+	return a->num_tc == b->num_tc &&
+	       memcmp(a->offset, b->offset, a->num_tc * sizeof(a->offset[0])) == 0 &&
+	       memcmp(a->count, b->count, a->num_tc * sizeof(a->count[0])) == 0;
+}
+
 static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 		 size_t text_len)
 {
+	struct seen seen = { .ifindex = txn->uplink.ifindex };
+	struct tc_mqprio_qopt want;
 	struct vtc__qdisc root;
-	int err = vtc__qdisc_root(txn->ctx, txn->uplink.ifindex, &root);
+	struct plan plan;
+	int err = make_plan(txn, UINT32_MAX, &plan);
 
 	(void)data, (void)len;
-	if (err || vtc__qdisc_is_ours(&root, kind))
-		return err ? err : 1;
-	snprintf(text, text_len, "the card's mqprio queueing discipline is gone");
+	if (!err)
+		err = vtc__qdisc_root(txn->ctx, txn->uplink.ifindex, &root);
+	if (!err && vtc__qdisc_is_ours(&root, kind))
+		err = vtc__tc_dump(txn->ctx, RTM_GETQDISC, txn->uplink.ifindex, 0,
+				   take_qdisc, &seen);
+	if (err)
+		return err;
+	want = make_qopt(&plan);
+	if (same_parts(&seen.qopt, &want))
+		return 1;
+	snprintf(text, text_len,
+		 "the card's mqprio queueing discipline is gone, or parts "
+		 "it otherwise");
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Rates kept by the scheduler of the relay that a pool's AF_XDP port is in. Such frames go
- * past the card's queueing disciplines, so nothing in software but this can keep them.
+ * Rates kept by the scheduler of the relay that a pool's AF_XDP port is in. Such frames
+ * go past the card's queueing disciplines, so nothing in software but this can keep them.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Rates of net-shapers (Linux 6.13), for pools that have queues of their own. One queue is
- * shaped itself where the driver can; several, or one whose driver has weights for groups
- * only, are leaves of a node that has the rate. The last leaf that goes takes its node
- * along. Queues that somebody else shapes are left alone.
+ * Rates of net-shapers (Linux 6.13), for pools that have queues of their own. One queue
+ * is shaped itself where the driver can; several, or one whose driver has weights for
+ * groups only, are leaves of a node that has the rate. The last leaf that goes takes its
+ * node along. Queues that somebody else shapes are left alone.
  */
 #include <errno.h>
 #include <stdio.h>

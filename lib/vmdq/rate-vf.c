@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Rates of VFs: in Mbit/s, and the minimum only with drivers that have one, which is known
- * when it has been tried. That a driver takes a rate is no proof that its hardware keeps
- * it; what it tells afterwards is looked at.
+ * Rates of VFs: in Mbit/s, and the minimum only with drivers that have one, which is
+ * known when it has been tried. That a driver takes a rate is no proof that its hardware
+ * keeps it; what it tells afterwards is looked at.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -158,7 +158,7 @@ START_TEST(who_takes_nothing_holds_up_nobody)
 }
 END_TEST
 
-/* Equal weights: one sends packets that are five times as long, and gets no more bytes. */
+/* Equal weights: one's packets are five times as long, and it gets no more bytes. */
 START_TEST(a_weight_counts_when_it_is_changed)
 {
 	struct join joins[2] = { { .queues = 1, .len = 1500, .weight = 1 },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What keeps the rates of pools in hardware, on devices that have it: VF rates and devlink
- * leaves of netdevsim; limits of queues and mqprio's channels of the simulated card. That
- * they take effect cannot be seen here; what the drivers were told can.
+ * What keeps the rates of pools in hardware, on devices that have it: VF rates and
+ * devlink leaves of netdevsim; limits of queues and mqprio's channels of the simulated
+ * card. That they take effect cannot be seen here; what the drivers were told can.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,6 +273,37 @@ START_TEST(mqprio_that_is_lost_comes_back)
 }
 END_TEST
 
+/* Pools that the card sorts for: the parts are those of their queues, also later. */
+START_TEST(channels_follow_the_pools)
+{
+	struct vtc_pool *a, *b;
+	const char *before;
+	char line[64];
+
+	lab_do("ethtool -L %s combined 4", nic);
+	before = root();
+	a = pools_request(ctx, nic, "a", VTC_POOL_BACKEND_NTUPLE, NULL, 0);
+	ck_rate(a, 0, 0, 80 * MBIT, VTC_RATE_NOT_ASKED, VTC_RATE_NOT_ASKED,
+		VTC_RATE_EXACT, "mqprio");
+	snprintf(line, sizeof(line), "queues 1@%u min 0 max 10000000",
+		 pools_info(a).queue_first);
+	ck_assert_has(lab_read(CLASSES, nic), line);
+	b = pools_request(ctx, nic, "b", VTC_POOL_BACKEND_NTUPLE, NULL, 0);
+	(void)pools_audit(ctx, a);
+	ck_assert_has(lab_read(CLASSES, nic), line);
+	snprintf(line, sizeof(line), "queues 1@%u min 0 max 0",
+		 pools_info(b).queue_first);
+	ck_assert_has(lab_read(CLASSES, nic), line);
+	ck_assert_uint_eq(pools_audit(ctx, a), 0);
+	pools_release(ctx, b);
+	(void)pools_audit(ctx, a);
+	ck_assert_has_not(lab_read(CLASSES, nic), line);
+	pools_release(ctx, a);
+	ck_assert_str_eq(lab_read(CLASSES, nic), "");
+	ck_assert_str_eq(root(), before);
+}
+END_TEST
+
 START_TEST(with_somebody_elses_root_queues_have_limits)
 {
 	struct vtc_pool_audit audit = { .sz = sizeof(audit) };
@@ -342,6 +373,7 @@ static Suite *queue_suite(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, channels_of_mqprio);
 	tcase_add_test(tcase, mqprio_that_is_lost_comes_back);
+	tcase_add_test(tcase, channels_follow_the_pools);
 	tcase_add_test(tcase, with_somebody_elses_root_queues_have_limits);
 	suite_add_tcase(suite, tcase);
 	return suite;

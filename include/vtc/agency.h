@@ -41,7 +41,7 @@ extern "C" {
 struct vtc_pool_port_opts {
 	uint32_t sz;	    /**< sizeof(struct vtc_pool_port_opts). */
 	uint32_t flags;	    /**< VTC_POOL_PORT_F_ bits. */
-	uint32_t ring_size; /**< Descriptors of each ring, a power of 2; 0: 2048. */
+	uint32_t ring_size; /**< Descriptors of each ring, a power of 2; 0: 512. */
 	/**
 	 * Frames of 4 KiB for each queue, a power of 2; 0: twice that. Ports that share a
 	 * queue share its frames: the first one's number holds.

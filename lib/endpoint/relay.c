@@ -459,8 +459,9 @@ static unsigned int turn_within(struct vtc_relay *r, struct vtc__flow *f, uint64
 		bytes < r->opts.burst_bytes ? (uint32_t)bytes : r->opts.burst_bytes;
 	uint64_t before = f->bytes;
 	unsigned int n = turn(r, f, most);
-	uint64_t moved = f->bytes - before;
+	uint64_t moved = f->bytes - before, headers = (uint64_t)n * VTC__HDR_LEN;
 
+	moved -= headers < moved ? headers : moved;
 	f->deficit -= (int64_t)moved;
 	vtc__rate_took(&f->to->rate, moved);
 	return n;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The share of a port in its relay. Between ports it is deficit round robin: in each round
- * a flow may move some bytes more, in proportion to its port's weight; what it cannot use
- * because there is nothing to move is lost. A limit is a bucket that fills with time.
+ * The share of a port in its relay. Between ports it is deficit round robin: in each
+ * round a flow may move some bytes more, in proportion to its port's weight; what it
+ * cannot use because there is nothing to move is lost. A limit is a bucket that fills
+ * with time.
  */
 #ifndef VTC__RATE_PORT_H
 #define VTC__RATE_PORT_H

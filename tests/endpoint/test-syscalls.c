@@ -43,7 +43,10 @@
 
 /* ---- The list ---- */
 
-/* Of all ports, then of taps, then of AF_XDP with group frames; the process itself only waits with poll, and ends. */
+/*
+ * Of all ports, then of taps, then of AF_XDP with group frames; the process itself only
+ * waits with poll, and ends.
+ */
 static const unsigned int of_all[] = {
 	SYS_epoll_wait,	     SYS_poll, SYS_write,
 	SYS_timerfd_settime, SYS_read, SYS_exit_group,

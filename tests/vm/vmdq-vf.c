@@ -435,7 +435,7 @@ static void life(struct vtc_ctx *with)
 
 START_TEST(a_fault_at_any_change_leaves_nothing)
 {
-	/* the VF comes to the pool with an address that it may not change itself, or not */
+	/* the VF comes with an address that it may not change itself, or not */
 	pools_faults(nic, life, state);
 	lab_do("ip link set %s vf 0 mac 02:aa:00:00:00:01 vlan 7 spoofchk off", nic);
 	pools_faults(nic, life, state);

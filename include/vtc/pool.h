@@ -413,6 +413,9 @@ struct vtc_pool_recovery {
 /**
  * @brief Put back what processes that died had changed.
  *
+ * With all cards, pools that are kept on a card that is gone from this network namespace
+ * are forgotten, too.
+ *
  * vtc_pool_request() and vtc_pool_open() do the same for their card first.
  *
  * @param[in] ctx the context

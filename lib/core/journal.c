@@ -13,7 +13,7 @@
 
 #define SUFFIX	 ".journal"
 #define NAME_LEN 128
-#define POLL_MS 1
+#define POLL_MS	 1
 
 struct vtc__journal {
 	struct vtc_ctx *ctx;

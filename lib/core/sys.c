@@ -23,6 +23,10 @@
 /* Large enough that a burst of a few hundred new VFs does not overrun a listener. */
 #define NL_RCVBUF (1 << 20)
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
 /* How many datagrams of other processes are dropped in one go. */
 #define NL_FOREIGN_MAX 64
 
@@ -231,6 +235,44 @@ static int kernel_process(void *priv, uint32_t pid)
 	return getpgid((pid_t)pid) < 0 && errno == ESRCH ? -ESRCH : 0;
 }
 
+static int open_any_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE) : fd;
+}
+
+/* The number of the namespace's file is used again; before Linux 5.14 it has to do. */
+static int netns_of_file(uint64_t *ret)
+{
+	struct stat st;
+
+	if (stat("/proc/thread-self/ns/net", &st) < 0)
+		return -errno;
+	*ret = st.st_ino;
+	return 0;
+}
+
+static int kernel_netns(void *priv, uint64_t *ret)
+{
+	uint64_t cookie;
+	socklen_t len = sizeof(cookie);
+	int fd = open_any_socket();
+	int err = 0;
+
+	(void)priv;
+	if (fd < 0)
+		return -errno;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0)
+		err = -errno;
+	close(fd);
+	if (err == -ENOPROTOOPT)
+		return netns_of_file(ret);
+	if (!err)
+		*ret = cookie;
+	return err;
+}
+
 static int kernel_ethtool(void *priv, const char *name, void *data)
 {
 	struct ifreq request = { .ifr_name = "" };
@@ -243,9 +285,7 @@ static int kernel_ethtool(void *priv, const char *name, void *data)
 	memcpy(request.ifr_name, name, len);
 	request.ifr_data = data;
 	/* The socket's namespace is the one that the name is looked up in. */
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	fd = open_any_socket();
 	if (fd < 0)
 		return -errno;
 	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
@@ -371,6 +411,7 @@ const struct vtc__sys vtc__sys_kernel = {
 	.replace = kernel_replace,
 	.remove = kernel_remove,
 	.process = kernel_process,
+	.netns = kernel_netns,
 	.ethtool = kernel_ethtool,
 	.foreign = kernel_foreign,
 	.nl_open = kernel_nl_open,

@@ -49,6 +49,9 @@ struct vtc__sys {
 	/* Whether there is a process of this number: 0, or -ESRCH. */
 	int (*process)(void *priv, uint32_t pid);
 
+	/* A number of this network namespace that no other one gets before a restart. */
+	int (*netns)(void *priv, uint64_t *ret);
+
 	/* SIOCETHTOOL on an interface of this network namespace; data is in and out. */
 	int (*ethtool)(void *priv, const char *name, void *data);
 

@@ -197,6 +197,9 @@ static bool is_whole(struct dead *d, const char *group)
 
 static bool is_owned(struct dead *d, const struct vtc__record *r)
 {
+	/* What is kept is kept on a card; nobody can get hold of it without. */
+	if (d->txn->uplink.gone && !r->pid)
+		return false;
 	if (!d->asked || r->pid != d->pid || r->start != d->start) {
 		d->alive = vtc__record_alive(d->txn->journal, r);
 		d->pid = r->pid;

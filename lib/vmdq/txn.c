@@ -29,8 +29,7 @@ static int open_journal(struct vtc__txn *txn)
 	if (err) {
 		vtc__err(txn->ctx, err, VTC_ERROR_ORIGIN_SYSTEM, txn->operation, "%s",
 			 txn->uplink.name);
-		vtc__err_message(txn->ctx,
-				 "cannot read the network namespace below /proc");
+		vtc__err_message(txn->ctx, "cannot tell the network namespace");
 		return err;
 	}
 	err = vtc__journal_open(txn->ctx, name, vtc__now_ns(txn->ctx) + LOCK_NS,

@@ -237,6 +237,7 @@ int vtc__uplink_by_index(struct vtc_ctx *ctx, uint32_t ifindex, struct vtc__upli
 	if (!err) {
 		fill(ctx, &link, ret);
 	} else if (err == -ENODEV) {
+		gone.gone = true;
 		gone.quirks = *vtc__quirks_find("");
 		*ret = gone;
 	}
@@ -250,21 +251,9 @@ int vtc__uplink_refresh(struct vtc__uplink *uplink)
 
 /* ---- Its journal ---- */
 
-/* Number of the network namespace that this thread is in. */
 static int get_namespace(struct vtc_ctx *ctx, uint64_t *ret)
 {
-	const char *prefix = "net:[";
-	char text[64];
-	ssize_t n = ctx->sys->readlink(ctx->sys_priv, "/proc/thread-self/ns/net", text,
-				       sizeof(text) - 1);
-
-	if (n < 0)
-		return (int)n;
-	text[n] = '\0';
-	if (!vtc__text_starts(text, prefix) || text[n - 1] != ']')
-		return -EPROTO;
-	text[n - 1] = '\0';
-	return vtc__text_u64(text + strlen(prefix), UINT64_MAX, ret);
+	return ctx->sys->netns(ctx->sys_priv, ret);
 }
 
 int vtc__uplink_journal_name(const struct vtc__uplink *uplink, char *buf, size_t len)

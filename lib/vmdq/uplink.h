@@ -36,6 +36,7 @@ struct vtc__uplink {
 	char driver[32]; /* "veth", "igb", ...; "" if it does not tell */
 	char pci[64];	 /* bus address of its device; "" if there is none */
 	struct vtc__quirks quirks;
+	bool gone; /* there is no such interface any more */
 };
 
 /* By interface name or bus address. -ENODEV, and writes the error record. */

@@ -271,6 +271,15 @@ static int fake_process(void *priv, uint32_t pid)
 	return fault ? fault : vtc__sys_kernel.process(NULL, pid);
 }
 
+static int fake_netns(void *priv, uint64_t *ret)
+{
+	int fault = vtct_fault(priv, VTCT_NETNS, NULL);
+
+	if (!fault)
+		*ret = 4026531840;
+	return fault;
+}
+
 void vtct_set_ethtool(struct vtct_kernel *k,
 		      int (*fn)(void *arg, const char *name, void *data), void *arg)
 {
@@ -305,6 +314,7 @@ const struct vtc__sys vtct_sys = {
 	.replace = vtct_file_replace,
 	.remove = vtct_file_remove,
 	.process = fake_process,
+	.netns = fake_netns,
 	.ethtool = fake_ethtool,
 	.foreign = fake_foreign,
 	.nl_open = vtct_nl_open,

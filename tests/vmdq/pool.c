@@ -964,6 +964,24 @@ START_TEST(a_card_that_is_gone_is_cleared_up)
 }
 END_TEST
 
+START_TEST(what_was_kept_on_a_card_that_is_gone_is_forgotten)
+{
+	struct vtc_pool_recovery recovery = { .sz = sizeof(recovery) };
+	int tap = net_open_tap("vtct0");
+
+	in_child(make_kept);
+	ck_assert_errno(vtc_pool_recover(ctx, NULL, &recovery), 0);
+	ck_assert_uint_eq(recovery.pools, 0);
+	ck_assert_uint_eq(count_pools(1), 1);
+	net_run("ip link del " NIC);
+	ck_assert_errno(vtc_pool_recover(ctx, NULL, &recovery), 0);
+	ck_assert_uint_eq(recovery.pools, 1);
+	ck_assert_uint_eq(recovery.failed, 0);
+	ck_assert_uint_eq(count_pools(1), 0);
+	close(tap);
+}
+END_TEST
+
 /* ---- A port on it ---- */
 
 static struct vtc_port *open_port(struct vtc_pool *pool)
@@ -1116,6 +1134,7 @@ static Suite *suite(void)
 		&time_leads_to_an_audit,
 		&a_card_that_moves_away_is_gone,
 		&a_card_that_is_gone_is_cleared_up,
+		&what_was_kept_on_a_card_that_is_gone_is_forgotten,
 		&a_port_comes_before_the_target,
 		&a_closed_handle_waits_for_its_port,
 		&a_program_of_somebody_else_stays,

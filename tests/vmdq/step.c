@@ -789,7 +789,7 @@ START_TEST(the_journal_of_a_card_is_known_by_its_name)
 	ck_assert_int_eq(vtc__uplink_of_journal(ctx, other, &ifindex), 0);
 	ck_assert_int_eq(vtc__uplink_of_journal(ctx, "vmdq-1-7", &ifindex), 0);
 	ck_assert_int_eq(vtc__uplink_of_journal(ctx, "pf-7", &ifindex), 0);
-	vtct_fail_nth(kernel, VTCT_READLINK, 1, -EACCES);
+	vtct_fail_nth(kernel, VTCT_NETNS, 1, -EACCES);
 	ck_assert_errno(vtc__uplink_of_journal(ctx, name, &ifindex), -EACCES);
 }
 END_TEST

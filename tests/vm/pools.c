@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pools.h"
 
+#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -164,6 +165,36 @@ static ssize_t faulty_send(void *priv, int fd, const void *data, size_t len)
 	return err ? err : vtc__sys_kernel.nl_send(priv, fd, data, len);
 }
 
+static int faulty_write(void *priv, const char *path, const void *data, size_t len)
+{
+	int err = change();
+
+	return err ? err : vtc__sys_kernel.write(priv, path, data, len);
+}
+
+static bool asks(uint32_t cmd)
+{
+	return cmd != ETHTOOL_SFEATURES && cmd != ETHTOOL_SCHANNELS &&
+	       cmd != ETHTOOL_SRSSH && cmd != ETHTOOL_SRXFHINDIR &&
+	       cmd != ETHTOOL_SRXCLSRLINS && cmd != ETHTOOL_SRXCLSRLDEL;
+}
+
+static int faulty_ethtool(void *priv, const char *name, void *data)
+{
+	uint32_t cmd;
+	int err;
+
+	memcpy(&cmd, data, sizeof(cmd));
+	err = asks(cmd) ? 0 : change();
+	return err ? err : vtc__sys_kernel.ethtool(priv, name, data);
+}
+
+static int faulty_foreign(void *priv, const char *what)
+{
+	(void)priv, (void)what;
+	return change();
+}
+
 static void live(unsigned int at, bool kill, pools_life life)
 {
 	struct vtc_ctx_opts opts = VTC_CTX_OPTS_INIT;
@@ -173,6 +204,9 @@ static void live(unsigned int at, bool kill, pools_life life)
 	sys.replace = faulty_replace;
 	sys.remove = faulty_remove;
 	sys.nl_send = faulty_send;
+	sys.write = faulty_write;
+	sys.ethtool = faulty_ethtool;
+	sys.foreign = faulty_foreign;
 	opts.state_dir = vtct_dir();
 	fault.at = at;
 	fault.kill = kill;

@@ -814,6 +814,45 @@ START_TEST(a_macvlan_of_others_stays)
 }
 END_TEST
 
+/* ---- Faults ---- */
+
+static void live_as(struct vtc_ctx *with, enum vtc_pool_backend backend)
+{
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+	struct vtc_filter filter = pools_mac(&mine);
+	struct vtc_pool *pool;
+
+	opts.name = "faults";
+	opts.backend = backend;
+	if (vtc_pool_request(with, CARD, &opts, &pool))
+		return;
+	if (vtc_pool_add_filter(pool, &filter) == 0)
+		(void)vtc_pool_remove_filter(pool, &filter);
+	(void)vtc_pool_release(pool);
+}
+
+static void live_by_rules(struct vtc_ctx *with)
+{
+	live_as(with, VTC_POOL_BACKEND_NTUPLE);
+}
+
+static void live_by_macvlan(struct vtc_ctx *with)
+{
+	live_as(with, VTC_POOL_BACKEND_MACVLAN);
+}
+
+START_TEST(a_fault_at_any_change_leaves_no_rule)
+{
+	pools_faults(CARD, live_by_rules, state);
+}
+END_TEST
+
+START_TEST(a_fault_at_any_change_leaves_no_macvlan)
+{
+	pools_faults(CARD, live_by_macvlan, state);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, frames_come_on_the_pools_queue_and_out_at_its_target);
@@ -852,6 +891,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, a_macvlan_that_is_lost_comes_back);
 	tcase_add_test(tcase, a_card_without_room_is_told_of);
 	tcase_add_test(tcase, a_macvlan_of_others_stays);
+	tcase_add_test(tcase, a_fault_at_any_change_leaves_no_rule);
+	tcase_add_test(tcase, a_fault_at_any_change_leaves_no_macvlan);
 }
 
 int main(void)

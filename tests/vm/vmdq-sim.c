@@ -907,7 +907,7 @@ int main(void)
 	       " && ethtool -K " GUEST " gro on && ip link set " TARGET " up && "
 	       "ip link set " GUEST " up");
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	add_tests(tcase);
 	suite_add_tcase(suite, tcase);
 	return vtct_main(suite, NULL);

@@ -582,7 +582,7 @@ int main(void)
 	lab_do("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6");
 	tcase_add_unchecked_fixture(tcase, cable, NULL);
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, a_frame_goes_to_its_pool_and_nowhere_else);
 	tcase_add_test(tcase, the_most_specific_filter_wins);
 	tcase_add_test(tcase, vlan_0_is_no_tag_or_one_with_a_priority_only);

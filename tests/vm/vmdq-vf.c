@@ -485,7 +485,7 @@ int main(void)
 	lab_do("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6");
 	tcase_add_unchecked_fixture(tcase, create_vfs, NULL);
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, the_choice_is_a_vf_and_says_which);
 	tcase_add_test(tcase, a_pool_gets_its_frames_and_gives_back_its_vf);
 	tcase_add_test(tcase, seven_pools_at_random_get_their_own_only);

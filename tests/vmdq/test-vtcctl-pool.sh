@@ -7,6 +7,7 @@
 
 # A network of the test's own, with its own sysfs, state and BPF file system.
 if [ -z "${VTC_POOL_NET-}" ]; then
+	grep -q '^LIBXDP_LIBS = .' "$top_builddir"/tests/Makefile || skip_all "built without libxdp"
 	[ "$(id -u)" = 0 ] || skip_all "pools need root"
 	unshare -n -m true 2>/dev/null || skip_all "no network namespace can be made here"
 	rm -rf "$scratch"

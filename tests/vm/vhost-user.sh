@@ -46,11 +46,7 @@ check() {
 	fi
 }
 
-# ---- on the machine ----
-
 children=
-qemu=
-server=
 
 # in_background NAME COMMAND...: its output goes to files of this name.
 in_background() {
@@ -62,6 +58,26 @@ in_background() {
 	children="$children $child"
 }
 
+# ---- the end that answers ----
+
+listens() { grep -q '^ *[0-9]*: 00000000:0007 ' /proc/net/tcp; }
+
+# answer FILE: streams and datagrams, until the file is there. Who can reach us finds it listening, so
+# it comes before the addresses.
+answer() {
+	in_background far "$traffic" serve 7 "$1"
+	far=$child
+	wait_for 100 listens
+}
+
+# It has ended, and has compared all that came.
+answers_well() { wait "$far" && cat "$scratch"/far.err && ! grep -q . "$scratch"/far.err; }
+
+# ---- on the machine ----
+
+qemu=
+server=
+
 end_children() {
 	# shellcheck disable=SC2086
 	[ -z "$children" ] || kill $children 2>/dev/null
@@ -69,6 +85,7 @@ end_children() {
 	wait
 	rm -rf "$scratch"
 }
+trap end_children EXIT
 
 # What this test asks QEMU for, in $qemu, for `guest`. Memory in MB; it can be shared.
 memory() {
@@ -107,8 +124,7 @@ wires() {
 	for n; do
 		ip addr add "10.77.$n.1/24" dev "vtap$n" && ip link set "vtap$n" up
 	done
-	in_background far "$traffic" serve 7 "$scratch"/end
-	far=$child
+	answer "$scratch"/end
 }
 
 # start_guest NAME OPTION... -- COMMAND...: with the cards that were named since `memory`.
@@ -151,7 +167,7 @@ pack_root() {
 # The far end of the streams has compared all that came.
 far_ends_well() {
 	touch "$scratch"/end
-	wait "$far" && cat "$scratch"/far.err && ! grep -q . "$scratch"/far.err
+	answers_well
 }
 
 # The server ends when told to, and says what it has counted.

@@ -28,12 +28,22 @@ struct vtc__umem {
 	uint32_t free_count;
 	uint32_t *free; /* numbers of frames */
 	uint8_t *state;
+	/* Something was sent that is in none of the frames. May be NULL. */
+	void (*sent)(struct vtc__umem *umem, uint64_t addr);
+	void *sent_data;
 };
 
 /* That of the context for this queue, or a new one. As vtc__xsk_base_open(). */
 int vtc__umem_get(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
 		  struct vtc__umem **ret_umem);
 void vtc__umem_put(struct vtc_ctx *ctx, struct vtc__umem *umem);
+
+/*
+ * All frames are to send, and nobody shares them; the base is the caller's to open and to
+ * close. NULL: memory is out.
+ */
+struct vtc__umem *vtc__umem_new_alone(const struct vtc__xsk_plan *plan);
+void vtc__umem_free_alone(struct vtc__umem *umem);
 
 /* Give the kernel frames to receive in. */
 void vtc__umem_refill(struct vtc__umem *umem);

@@ -375,20 +375,31 @@ static unsigned int count_flows_to(const struct vtc_relay *r, const struct vtc_p
 	return n;
 }
 
-/* A port's share is that of all flows to it. */
-static void share_out(struct vtc_relay *r)
+/*
+ * Weights are among ports of one kind: how virtual machines share a card takes nothing
+ * from what the card has for them.
+ */
+static uint32_t most_weight(const struct vtc_relay *r, const struct vtc_port *beside)
 {
 	uint32_t most = 1;
 
 	for (unsigned int i = 0; i < r->count; i++) {
-		if (weight_of(r->flows[i]->to) > most)
-			most = weight_of(r->flows[i]->to);
+		const struct vtc_port *to = r->flows[i]->to;
+
+		if (to->ops == beside->ops && weight_of(to) > most)
+			most = weight_of(to);
 	}
+	return most;
+}
+
+/* A port's share is that of all flows to it. */
+static void share_out(struct vtc_relay *r)
+{
 	for (unsigned int i = 0; i < r->count; i++) {
 		struct vtc__flow *f = r->flows[i];
 
-		f->quantum = (uint64_t)VTC__ROUND_BYTES * weight_of(f->to) / most /
-				     count_flows_to(r, f->to) +
+		f->quantum = (uint64_t)VTC__ROUND_BYTES * weight_of(f->to) /
+				     most_weight(r, f->to) / count_flows_to(r, f->to) +
 			     1;
 		f->deficit = 0;
 		f->until_ns = 0;
@@ -419,14 +430,28 @@ static void follow(struct vtc_relay *r)
 
 /* ---- Turns ---- */
 
+/* What waits must not keep others from getting anything. */
+static unsigned int shed(struct vtc_relay *r, struct vtc__flow *f)
+{
+	struct vtc_port *from = f->from;
+	unsigned int n = from->ops->excess ? from->ops->excess(from, f->from_queue) : 0;
+
+	if (vtc__likely(!n))
+		return 0;
+	return vtc__move_drop(&r->mover, f, n < VTC__BURST_MAX ? n : VTC__BURST_MAX,
+			      VTC__TX_DROPPED_ROOM);
+}
+
 /* Nothing could go. From some time on, what comes is dropped. */
 static unsigned int stall(struct vtc_relay *r, struct vtc__flow *f)
 {
 	uint64_t now = vtc__now_ns(r->ctx);
-	unsigned int n;
+	unsigned int n = shed(r, f);
 
 	if (!f->since_ns)
 		f->since_ns = now;
+	if (n)
+		return n;
 	/* What a port without memory has stays where it comes from, until that drops. */
 	if (!f->from->ops->take || now - f->since_ns < r->opts.stall_ms * VTC__NS_PER_MS)
 		return 0;
@@ -483,6 +508,7 @@ static unsigned int turn_rated(struct vtc_relay *r, struct vtc__flow *f)
 		allowed = vtc__rate_allows(&f->to->rate, now, &f->until_ns);
 		if (!allowed) {
 			f->blocked = false;
+			packets += shed(r, f);
 			break;
 		}
 		if (allowed > (uint64_t)f->deficit)
@@ -497,22 +523,32 @@ static unsigned int turn_rated(struct vtc_relay *r, struct vtc__flow *f)
 	return packets;
 }
 
+static struct vtc__flow *next_flow(struct vtc_relay *r)
+{
+	struct vtc__flow *f = r->flows[r->at];
+
+	if (++r->at == r->count)
+		r->at = 0;
+	return f;
+}
+
 /* Each flow once, from where we stopped; how many packets. */
 static unsigned int go_round(struct vtc_relay *r, unsigned int budget)
 {
-	unsigned int packets = 0;
+	unsigned int packets = 0, left;
 
 	r->owing = false;
 	if (vtc__unlikely(r->changed))
 		follow(r);
-	for (unsigned int i = r->count; i && packets < budget; i--) {
-		struct vtc__flow *f = r->flows[r->at];
+	for (left = r->count; left && packets < budget; left--) {
+		struct vtc__flow *f = next_flow(r);
 
-		if (++r->at == r->count)
-			r->at = 0;
 		packets += vtc__unlikely(r->rated) ? turn_rated(r, f)
 						   : turn(r, f, r->opts.burst_bytes);
 	}
+	/* Nobody is always the first to find room that all use. */
+	if (r->count && !left)
+		(void)next_flow(r);
 	return packets;
 }
 

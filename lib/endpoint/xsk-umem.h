@@ -18,6 +18,18 @@ enum vtc__frame_state {
 	VTC__FRAME_SENT, /* reserved for a packet to send, or the kernel's */
 };
 
+/*
+ * Who sends from these frames. All may have as many in flight as there are; when several
+ * want to send, each its share by weight, so that what the wire takes is shared so, too.
+ */
+struct vtc__umem_user {
+	struct vtc__umem_user *next;
+	uint32_t weight;
+	uint32_t sent;	     /* frames in state SENT */
+	bool refused;	     /* it got less than it wanted... */
+	uint32_t refused_at; /* ... when so many frames had come back */
+};
+
 struct vtc__umem {
 	struct vtc__umem *next;
 	unsigned int refs;
@@ -25,15 +37,26 @@ struct vtc__umem {
 	struct vtc__xsk_base base;
 	uint32_t rx_most, rx_count; /* in states FILL and HELD */
 	uint32_t tx_most, tx_count; /* in state SENT */
+	uint32_t back;		    /* frames that came back from there, ever */
 	uint32_t free_count;
 	uint32_t *free; /* numbers of frames */
 	uint8_t *state;
+	struct vtc__umem_user *users;
+	struct vtc__umem_user **owner; /* of frames in state SENT; NULL: it has gone */
 };
 
 /* That of the context for this queue, or a new one. As vtc__xsk_base_open(). */
 int vtc__umem_get(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
 		  struct vtc__umem **ret_umem);
 void vtc__umem_put(struct vtc_ctx *ctx, struct vtc__umem *umem);
+
+/* Begin and end to send. What was not sent by then belongs to nobody. */
+void vtc__umem_join(struct vtc__umem *umem, struct vtc__umem_user *user);
+void vtc__umem_leave(struct vtc__umem *umem, struct vtc__umem_user *user);
+
+/* How many frames there are for a user to send, up to most. */
+uint32_t vtc__umem_room(struct vtc__umem *umem, struct vtc__umem_user *user,
+			uint32_t most);
 
 /* Give the kernel frames to receive in. */
 void vtc__umem_refill(struct vtc__umem *umem);
@@ -71,28 +94,25 @@ VTC__ALWAYS void vtc__umem_drop(struct vtc__umem *u, uint32_t frame)
 /* A frame to send is free again. */
 VTC__ALWAYS void vtc__umem_unsend(struct vtc__umem *u, uint32_t frame)
 {
+	struct vtc__umem_user *user = u->owner[frame];
+
 	u->state[frame] = VTC__FRAME_FREE;
 	u->free[u->free_count++] = frame;
 	u->tx_count--;
+	if (vtc__likely(user != NULL))
+		user->sent--;
 }
 
 /* The reverse; there must be one, see vtc__umem_room(). */
-VTC__ALWAYS uint32_t vtc__umem_send(struct vtc__umem *u)
+VTC__ALWAYS uint32_t vtc__umem_send(struct vtc__umem *u, struct vtc__umem_user *user)
 {
 	uint32_t frame = u->free[--u->free_count];
 
 	u->state[frame] = VTC__FRAME_SENT;
+	u->owner[frame] = user;
 	u->tx_count++;
+	user->sent++;
 	return frame;
-}
-
-/* How many frames there are to send, up to most. */
-VTC__ALWAYS uint32_t vtc__umem_room(struct vtc__umem *u, uint32_t most)
-{
-	uint32_t n = u->tx_most - u->tx_count;
-
-	n = n < u->free_count ? n : u->free_count;
-	return n < most ? n : most;
 }
 
 #endif

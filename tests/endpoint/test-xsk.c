@@ -858,6 +858,45 @@ START_TEST(spread_bears_a_slow_queue)
 }
 END_TEST
 
+/* The driver changes how many it uses (its control queue's VQ_PAIRS_SET). */
+START_TEST(spread_follows_the_guests_queues)
+{
+	static const struct ringport_plan four = { .queue_pairs = PAIRS };
+	static const unsigned int ready[] = { PAIRS, 1, 3, 2, PAIRS };
+	uint8_t frame[100], header[12];
+	struct vtc__xsk_opts o;
+	struct bed b;
+
+	veth_enter();
+	b.veth = veth_new(MTU);
+	b.rig = rig_new(NULL);
+	o = default_opts(&b.veth);
+	o.queue_pairs = PAIRS;
+	o.spread = true;
+	b.port = open_port(b.rig->ctx, &b.veth, &o, 1);
+	b.guest = ringport_new(b.rig->ctx, &four);
+	ck_assert_errno(vtc_relay_join(b.rig->relay, b.port, ringport_port(b.guest)), 0);
+	for (size_t i = 0; i < sizeof(ready) / sizeof(ready[0]); i++) {
+		ringport_set_ready(b.guest, ready[i]);
+		for (unsigned int q = 0; q < PAIRS; q++)
+			ringport_post(b.guest, q, FLOWS);
+		for (unsigned int f = 0; f < FLOWS; f++)
+			veth_send(&b.veth, frame, make_flow(frame, f, 0));
+		work(b.rig, FLOWS);
+		for (unsigned int q = 0; q < PAIRS; q++) {
+			unsigned int got = 0;
+
+			while (ringport_receive(b.guest, q, header, frame,
+						sizeof(frame)) > 0)
+				got++;
+			ck_assert(q < ready[i] ? got > 0 : !got);
+		}
+	}
+	rest(umem_of(&b));
+	bed_free(&b);
+}
+END_TEST
+
 /* ---- Group frames ---- */
 
 static size_t group_frame(uint8_t *frame, int vlan, unsigned int number)
@@ -993,8 +1032,8 @@ int main(void)
 		the_first_port_may_go_first, a_queue_belongs_to_one_process,
 		a_port_can_be_opened_again_and_again, a_frame_wakes, down_and_up_again,
 		removed_under_traffic, spread_keeps_flows_together,
-		spread_bears_a_slow_queue, group_frames_are_copied,
-		what_cannot_be_is_refused, NULL);
+		spread_bears_a_slow_queue, spread_follows_the_guests_queues,
+		group_frames_are_copied, what_cannot_be_is_refused, NULL);
 
 	return vtct_main(s, NULL);
 }

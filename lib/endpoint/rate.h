@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The share of a port in its relay. Between ports it is deficit round robin: in each
- * round a flow may move some bytes more, in proportion to its port's weight; what it
- * cannot use because there is nothing to move is lost. A limit is a bucket that fills
- * with time.
+ * round the flows to a port may move some bytes more, in proportion to its weight; what
+ * they cannot use because there is nothing to move is lost. A limit is a bucket that
+ * fills with time.
  */
 #ifndef VTC__RATE_PORT_H
 #define VTC__RATE_PORT_H
@@ -20,6 +20,11 @@ struct vtc__port_rate {
 	int64_t tokens;	    /* bytes that may go now; below 0 after a large packet */
 	uint32_t rest;	    /* of a byte, in billionths */
 	uint64_t at_ns;	    /* when that was so; 0: never yet */
+
+	/* The relay's. */
+	uint64_t quantum; /* bytes more to move in each round */
+	int64_t deficit;  /* bytes to move in this one... */
+	uint32_t round;	  /* ... whose number this is */
 };
 
 static inline bool vtc__rate_is_set(const struct vtc__port_rate *rate)

@@ -198,9 +198,11 @@ void vtc__xsk_commit(struct vtc_port *port, unsigned int queue, struct vtc__burs
 		     unsigned int taken, unsigned int used)
 {
 	struct vtc__xsk_socket *s = socket_of(vtc__xsk_of(port), queue);
+	uint64_t bytes = 0;
 	uint32_t count = 0;
 
 	for (unsigned int i = 0, n; i < used; i += n) {
+		bytes += burst->done[i].len;
 		n = port->mergeable ? buffers_of(burst, i, used) : 1;
 		if (vtc__likely(is_sound(burst, i, n))) {
 			put_packet(s, burst, i, n, s->tx.own + count);
@@ -213,6 +215,7 @@ void vtc__xsk_commit(struct vtc_port *port, unsigned int queue, struct vtc__burs
 	unsend(s->umem, burst, used, taken);
 	if (!count)
 		return;
+	vtc__umem_note(&s->user, used, bytes);
 	vtc__ring_submit(&s->tx, count);
 	vtc__count(port, queue,
 		   vtc__ring_wants_wakeup(&s->tx) ? VTC__NOTIFICATIONS_SENT

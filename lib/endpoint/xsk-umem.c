@@ -100,12 +100,18 @@ void vtc__umem_put(struct vtc_ctx *ctx, struct vtc__umem *umem)
 /* Enough for the longest packet. */
 #define SHARE_MIN VTC__XSK_FRAMES_MAX
 
+/* What frames are thought to have, before any were sent; and are at least. */
+#define LEN_FIRST 1024u
+#define LEN_MIN	  (32 * VTC__UMEM_LENS)
+
 /* Who was refused wants to send, until this many times all frames have come back. */
 #define WAITS 4
 
 void vtc__umem_join(struct vtc__umem *umem, struct vtc__umem_user *user)
 {
-	*user = (struct vtc__umem_user){ .next = umem->users, .weight = 1 };
+	*user = (struct vtc__umem_user){ .next = umem->users,
+					 .weight = 1,
+					 .len = LEN_FIRST * VTC__UMEM_LENS };
 	umem->users = user;
 }
 
@@ -130,17 +136,25 @@ static bool wants_to_send(const struct vtc__umem *u, const struct vtc__umem_user
 	       (user->refused && u->back - user->refused_at < WAITS * u->tx_most);
 }
 
+/* Shorter frames are more frames, for as many bytes. */
+static uint64_t frames_by_weight(const struct vtc__umem_user *user)
+{
+	uint32_t len = user->len > LEN_MIN ? user->len : LEN_MIN;
+
+	return ((uint64_t)user->weight << 32) / len;
+}
+
 /* How many frames a user may have in flight. */
 static uint32_t share_of(const struct vtc__umem *u, const struct vtc__umem_user *user)
 {
-	uint64_t weights = user->weight;
+	uint64_t own = frames_by_weight(user), all = own;
 	uint32_t share;
 
 	for (const struct vtc__umem_user *other = u->users; other; other = other->next) {
 		if (other != user && wants_to_send(u, other))
-			weights += other->weight;
+			all += frames_by_weight(other);
 	}
-	share = (uint32_t)((uint64_t)u->tx_most * user->weight / weights);
+	share = (uint32_t)(u->tx_most * own / all);
 	return share > SHARE_MIN ? share : SHARE_MIN;
 }
 

@@ -20,11 +20,12 @@ enum vtc__frame_state {
 
 /*
  * Who sends from these frames. All may have as many in flight as there are; when several
- * want to send, each its share by weight, so that what the wire takes is shared so, too.
+ * want to send, each its share of bytes by weight, so that the wire is shared so, too.
  */
 struct vtc__umem_user {
 	struct vtc__umem_user *next;
 	uint32_t weight;
+	uint32_t len;	     /* of its frames lately, in VTC__UMEM_LENS of a byte */
 	uint32_t sent;	     /* frames in state SENT */
 	bool refused;	     /* it got less than it wanted... */
 	uint32_t refused_at; /* ... when so many frames had come back */
@@ -57,6 +58,17 @@ void vtc__umem_leave(struct vtc__umem *umem, struct vtc__umem_user *user);
 /* How many frames there are for a user to send, up to most. */
 uint32_t vtc__umem_room(struct vtc__umem *umem, struct vtc__umem_user *user,
 			uint32_t most);
+
+/* It sends frames of so many bytes. */
+#define VTC__UMEM_LENS 16u
+
+VTC__ALWAYS void vtc__umem_note(struct vtc__umem_user *user, uint32_t count,
+				uint64_t bytes)
+{
+	uint32_t len = (uint32_t)(bytes * VTC__UMEM_LENS / count);
+
+	user->len = user->len - user->len / 4 + len / 4;
+}
 
 /* Give the kernel frames to receive in. */
 void vtc__umem_refill(struct vtc__umem *umem);

@@ -230,6 +230,7 @@ static void sender_commit(struct vtc_port *port, unsigned int q, struct vtc__bur
 	(void)q;
 	for (unsigned int i = 0; i < used; i++) {
 		s->bytes += burst->done[i].len;
+		vtc__umem_note(&s->user, 1, burst->done[i].len);
 		queue.sent[queue.end++ % FRAMES] = burst->chains[i].id;
 	}
 	for (unsigned int i = used; i < taken; i++)
@@ -305,7 +306,7 @@ static void check_wire(uint32_t back, const uint32_t *weights)
 		joins[i].weight = weights[i];
 		open_sender(rig, &senders[i], &joins[i]);
 	}
-	for (int turn = 0; turn < 3000; turn++) {
+	for (int turn = 0; turn < 600; turn++) {
 		for (unsigned int i = 0; i < FLOOD; i++)
 			fill(&joins[i]);
 		frames_come_back(back);
@@ -327,8 +328,8 @@ static void check_wire(uint32_t back, const uint32_t *weights)
 /* All want to send more than the wire takes: what it takes is by weight. */
 START_TEST(a_wire_that_is_full_is_shared_by_weight)
 {
-	static const uint32_t backs[] = { 1, 8, 32, 48, 128, 200 };
-	static const uint32_t orders[][FLOOD] = { { 1, 2, 4 }, { 4, 2, 1 }, { 2, 4, 1 } };
+	static const uint32_t backs[] = { 1, 32, 200 };
+	static const uint32_t orders[][FLOOD] = { { 1, 2, 4 }, { 4, 2, 1 } };
 
 	for (size_t i = 0; i < sizeof(backs) / sizeof(backs[0]); i++)
 		for (size_t j = 0; j < sizeof(orders) / sizeof(orders[0]); j++)

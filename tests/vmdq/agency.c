@@ -600,6 +600,136 @@ START_TEST(a_pool_has_one_port)
 }
 END_TEST
 
+/* ---- Fair transmit ---- */
+
+#define SENDERS	 4
+#define FLOOD	 3	 /* it sends on all queues, and has the smallest weight */
+#define BUDGET	 64	 /* packets between two looks at the wire */
+#define MEASURED 3000000 /* bytes */
+
+struct sender {
+	struct vm vm;
+	uint32_t weight;
+	unsigned int queues, len;
+	uint64_t bytes; /* that came out at the far end */
+};
+
+static void sender_new(struct sender *s, const char *name)
+{
+	struct vtc_rate_answer answer = { .sz = sizeof(answer) };
+	struct vtc_rate rate = VTC_RATE_INIT;
+
+	s->vm = vm_new(name, NULL, 0);
+	rate.weight = s->weight;
+	ck_assert_errno(vtc_pool_set_rate(s->vm.pool, &rate, &answer), 0);
+	ck_assert_int_eq(answer.weight, VTC_RATE_APPROXIMATE);
+}
+
+/* Who it is from is in its source address. */
+static void send_all(struct sender *s, unsigned int number)
+{
+	static const uint8_t header[12];
+	uint8_t frame[2048] = { 2, 0, 0, 0, 0, 0xee, 2, 0x77, 0, 0, 0, (uint8_t)number };
+
+	frame[12] = 0x88;
+	frame[13] = 0xb5;
+	for (unsigned int q = 0; q < s->queues; q++) {
+		while (ringport_send(s->vm.guest, q, header, frame, s->len, 1))
+			;
+		ringport_kick(s->vm.guest, q);
+	}
+}
+
+static void count_at_wire(struct sender *senders)
+{
+	uint8_t frame[2048];
+	ssize_t n;
+
+	while ((n = recv(wire, frame, sizeof(frame), MSG_DONTWAIT)) > 0) {
+		if (frame[6] == 2 && frame[7] == 0x77 && frame[11] < SENDERS)
+			senders[frame[11]].bytes += (uint64_t)n;
+	}
+}
+
+static uint64_t sum_of(const struct sender *senders)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < SENDERS; i++)
+		sum += senders[i].bytes;
+	return sum;
+}
+
+/* What all send between two looks must be there at the second. */
+static void make_room_at_wire(void)
+{
+	int bytes = 16 << 20;
+
+	if (setsockopt(wire, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		vtct_skip("no large buffer for a socket: %s", strerror(errno));
+}
+
+/* Everybody always has more to send; deaf: what comes for it nobody takes. */
+static void send_for_long(struct sender *senders, const struct vm *deaf)
+{
+	for (int turn = 0; sum_of(senders) < MEASURED; turn++) {
+		ck_assert_int_lt(turn, 100000);
+		for (unsigned int i = 0; i < SENDERS; i++)
+			send_all(&senders[i], i);
+		for (unsigned int i = 0; deaf && i < BUDGET; i++)
+			send_one(mac_x, NET_VLAN_NONE, i);
+		(void)vtc_relay_process(rig.relay, BUDGET);
+		count_at_wire(senders);
+	}
+}
+
+static void check_sending(bool blocked)
+{
+	struct sender senders[SENDERS] = {
+		{ .weight = 1, .queues = 1, .len = 1514 },
+		{ .weight = 2, .queues = 1, .len = 700 },
+		{ .weight = 4, .queues = 1, .len = 300 },
+		{ .weight = 1, .queues = QUEUES, .len = 1514 }
+	};
+	struct vm deaf;
+
+	make_room_at_wire();
+	for (unsigned int i = 0; i < SENDERS; i++) {
+		char name[] = { 'v', 'm', (char)('0' + i), 0 };
+
+		sender_new(&senders[i], name);
+	}
+	if (blocked) {
+		deaf = vm_new("deaf", NULL, 0);
+		filter(deaf.pool, mac_x, NET_VLAN_NONE);
+	}
+	send_for_long(senders, blocked ? &deaf : NULL);
+	for (unsigned int i = 0; i < SENDERS; i++) {
+		double share = (double)senders[i].bytes / (double)sum_of(senders);
+		double want = senders[i].weight / 8.0;
+
+		ck_assert_msg(share > want * 0.9 && share < want * 1.1,
+			      "%s%u of weight %u: a share of %.4f, not %.4f",
+			      i == FLOOD ? "the flood, " : "", i, senders[i].weight,
+			      share, want);
+		vm_free(&senders[i].vm);
+	}
+	if (blocked)
+		vm_free(&deaf);
+}
+
+START_TEST(the_card_is_shared_by_weight)
+{
+	check_sending(false);
+}
+END_TEST
+
+START_TEST(the_card_is_shared_by_weight_beside_a_blocked_machine)
+{
+	check_sending(true);
+}
+END_TEST
+
 /* ---- What happens to the card ---- */
 
 static void audit(struct vm *vm)
@@ -836,6 +966,8 @@ int main(void)
 	tcase_add_test(c, spread_over_the_queues_of_a_guest);
 	tcase_add_test(c, large_frames_go_to_the_machine_too);
 	tcase_add_test(c, a_pool_has_one_port);
+	tcase_add_test(c, the_card_is_shared_by_weight);
+	tcase_add_test(c, the_card_is_shared_by_weight_beside_a_blocked_machine);
 	tcase_add_test(c, a_program_that_was_taken_off_comes_back);
 	tcase_add_test(c, queues_with_sockets_stay);
 	tcase_add_test(c, frames_on_other_queues_go_to_the_target);

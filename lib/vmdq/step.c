@@ -178,7 +178,7 @@ struct dead {
 	 * The last answer. Records of one owner follow one another, and each question is
 	 * a look at /proc.
 	 */
-	uint32_t pid;
+	uint32_t pid, pidns;
 	uint64_t start;
 	bool asked, alive;
 	char group[VTC__GROUP_LEN];
@@ -200,9 +200,11 @@ static bool is_owned(struct dead *d, const struct vtc__record *r)
 	/* What is kept is kept on a card; nobody can get hold of it without. */
 	if (d->txn->uplink.gone && !r->pid)
 		return false;
-	if (!d->asked || r->pid != d->pid || r->start != d->start) {
+	if (!d->asked || r->pid != d->pid || r->pidns != d->pidns ||
+	    r->start != d->start) {
 		d->alive = vtc__record_alive(d->txn->journal, r);
 		d->pid = r->pid;
+		d->pidns = r->pidns;
 		d->start = r->start;
 		d->asked = true;
 	}

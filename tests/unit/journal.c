@@ -36,6 +36,7 @@ static struct {
 	const char *stat;	  /* ... has this text, or ... */
 	int stat_error, process;  /* ... fails with this; and process() gives that */
 	const char *boot;	  /* boot id */
+	const char *pidns;	  /* link to the PID namespace */
 	unsigned int replaced;	  /* calls of replace() so far */
 } fake;
 
@@ -61,6 +62,13 @@ static ssize_t fake_read(void *priv, const char *name, void *buf, size_t len)
 	if (fake.stat_path[0] && strcmp(name, fake.stat_path) == 0)
 		return fake.stat ? fake_text(fake.stat, buf, len) : fake.stat_error;
 	return vtc__sys_kernel.read(priv, name, buf, len);
+}
+
+static ssize_t fake_readlink(void *priv, const char *name, char *buf, size_t len)
+{
+	if (fake.pidns && strcmp(name, "/proc/self/ns/pid") == 0)
+		return fake_text(fake.pidns, buf, len);
+	return vtc__sys_kernel.readlink(priv, name, buf, len);
 }
 
 static int fake_process(void *priv, uint32_t pid)
@@ -129,6 +137,7 @@ static void set_up(void)
 	log_text[0] = '\0';
 	sys = vtc__sys_kernel;
 	sys.read = fake_read;
+	sys.readlink = fake_readlink;
 	sys.process = fake_process;
 	sys.lock = fake_lock;
 	sys.close = fake_close;
@@ -545,7 +554,6 @@ START_TEST(lies_with_the_right_checksum_are_refused)
 	assert_lie_refused(data, len, third + 24, 1, 4, "length");
 	assert_lie_refused(data, len, second + 32 + 1, '/', 1, "name");
 	assert_lie_refused(data, len, second + 64, 0, 1, "name");
-	assert_lie_refused(data, len, second + 28, 1, 4, "gap");
 	assert_lie_refused(data, len, second + 80 + 3, 1, 1, "gap");
 	assert_lie_refused(data, len, second + 32 + 5, 'a', 1, "name");
 	assert_lie_refused(data, len, second + 64 + 15, 'a', 1, "name");
@@ -753,6 +761,55 @@ START_TEST(who_is_hidden_counts_as_alive)
 }
 END_TEST
 
+/* In another container its number means nothing, or somebody else. */
+START_TEST(who_is_in_another_pid_namespace_counts_as_alive)
+{
+	const char *const unknown[] = { "", "pid:[]", "pid:[12", "net:[12]" };
+	pid_t pid;
+
+	fake.pidns = "pid:[4026532001]";
+	pid = add_in_child();
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_errno(open_journal(), 0);
+	ck_assert(!first_alive());
+	close_journal();
+	fake.pidns = "pid:[4026532002]";
+	ck_assert_errno(open_journal(), 0);
+	ck_assert(first_alive());
+	ck_assert(!vtc__record_mine(journal, vtc__journal_find_next(journal, 0)));
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		close_journal();
+		fake.pidns = unknown[i];
+		ck_assert_errno(open_journal(), 0);
+		ck_assert(!first_alive());
+	}
+}
+END_TEST
+
+/* The /proc of outside shows our number of outside; only others like us can use that. */
+START_TEST(with_the_proc_of_outside_its_numbers_are_noted)
+{
+	const struct vtc__record *r;
+
+	fake.pidns = "pid:[4026532001]";
+	strcpy(fake.stat_path, "/proc/self/stat");
+	fake.stat = "2147483647 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711";
+	ck_assert_errno(open_journal(), 0);
+	add("vm", "a", 0, "");
+	r = vtc__journal_find_next(journal, 0);
+	ck_assert_uint_eq(r->pid, INT32_MAX);
+	ck_assert_uint_eq(r->start, 4711);
+	ck_assert_uint_eq(r->pidns, ~4026532001u);
+	ck_assert(vtc__record_mine(journal, r));
+	fake.stat = "2147483646 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4712";
+	reopen();
+	ck_assert(!first_alive());
+	fake.stat_path[0] = '\0';
+	reopen();
+	ck_assert(first_alive());
+}
+END_TEST
+
 START_TEST(what_stays_has_no_owner)
 {
 	pid_t pid;
@@ -791,6 +848,8 @@ START_TEST(what_stat_tells)
 				       "12 (x) S" REST "1 0",
 				       "12 (x) S" REST "1 0 -5",
 				       "12 (x) S" REST "x 0 5",
+				       "x (x) S" REST "1 0 5",
+				       "-1 (x) S" REST "1 0 5",
 				       "12 (x) S" REST "1 0 99999999999999999999" };
 	const char zombie[] = "1 (x) Z" REST "1 0 5", first[] = "1 (x) Z" REST "2 0 5";
 	const char name[] = "12 (a) Z 1 (b) c) S" REST "1 0 4711 9 9\n";
@@ -798,6 +857,7 @@ START_TEST(what_stat_tells)
 	size_t i;
 
 	ck_assert_errno(vtc__process_parse(name, strlen(name), &p), 0);
+	ck_assert_uint_eq(p.pid, 12);
 	ck_assert_uint_eq(p.start, 4711);
 	ck_assert(!p.dead);
 	ck_assert_errno(vtc__process_parse(zombie, strlen(zombie), &p), 0);
@@ -839,7 +899,7 @@ START_TEST(without_proc_nothing_is_done)
 	ck_assert_ptr_nonnull(
 		strstr(vtc_error_get_hint(vtc_ctx_last_error(ctx)), "/proc"));
 	fake.boot = NULL;
-	snprintf(fake.stat_path, sizeof(fake.stat_path), "/proc/%d/stat", (int)getpid());
+	strcpy(fake.stat_path, "/proc/self/stat");
 	fake.stat_error = -ENOENT;
 	ck_assert_errno(open_journal(), -ENOENT);
 	ck_assert_ptr_nonnull(
@@ -1047,6 +1107,8 @@ static Suite *suite(void)
 	tcase_add_test(t, who_goes_on_is_alive);
 	tcase_add_test(t, a_number_that_is_used_again_is_another_process);
 	tcase_add_test(t, who_is_hidden_counts_as_alive);
+	tcase_add_test(t, who_is_in_another_pid_namespace_counts_as_alive);
+	tcase_add_test(t, with_the_proc_of_outside_its_numbers_are_noted);
 	tcase_add_test(t, what_stays_has_no_owner);
 	tcase_add_test(t, what_stat_tells);
 	tcase_add_test(t, an_earlier_start_of_the_machine_is_over);

@@ -72,6 +72,7 @@ static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *chang
 	if (err)
 		return explain(txn, err, "the guard program cannot be loaded");
 	err = note_guard(txn, &step);
+	memcpy(data, &step, sizeof(step));
 	mode = step.id.mode;
 	if (!err)
 		err = vtc__guard_attach(guard, &step.id);

@@ -41,6 +41,7 @@ enum mode {
 	COUNT,	     /* let all pass */
 	FAIL,	     /* the k-th fails */
 	FAIL_FROM,   /* it and all after it */
+	FAIL_WORLD,  /* the same, but for the journal's own */
 	KILL_BEFORE, /* the process dies instead of it */
 	KILL_AFTER,  /* ... or right after it */
 };
@@ -63,6 +64,11 @@ static bool keep; /* the pool is one that outlives its process */
 
 /* ---- The seam ---- */
 
+static bool is_journal(const char *what)
+{
+	return strcmp(what, "replace") == 0 || strcmp(what, "remove") == 0;
+}
+
 /* A change is about to be made: 0, or what it is to fail with. */
 static int before(const char *what, const char *detail)
 {
@@ -78,7 +84,8 @@ static int before(const char *what, const char *detail)
 	if (fault->mode == KILL_BEFORE && k == fault->at)
 		raise(SIGKILL);
 	if ((fault->mode == FAIL && k == fault->at) ||
-	    (fault->mode == FAIL_FROM && k >= fault->at))
+	    (fault->mode == FAIL_FROM && k >= fault->at) ||
+	    (fault->mode == FAIL_WORLD && k >= fault->at && !is_journal(what)))
 		return fault->error;
 	return 0;
 }
@@ -493,13 +500,13 @@ START_TEST(a_change_that_fails_changes_nothing)
 END_TEST
 
 /* Then nothing can be undone, either; but nothing is forgotten. */
-static unsigned int fail_all(unsigned int k)
+static unsigned int fail_from(enum mode mode, unsigned int k)
 {
 	struct life life = { .strict = false, .step = "begin" };
 	unsigned int seen;
 
 	life.at_first = net_snapshot(nic, state_dir);
-	arm(FAIL_FROM, k);
+	arm(mode, k);
 	life.ctx = new_ctx();
 	live(&life);
 	seen = fault->seen;
@@ -513,9 +520,26 @@ static unsigned int fail_all(unsigned int k)
 	return life.failed ? LIMIT : seen;
 }
 
+static unsigned int fail_all(unsigned int k)
+{
+	return fail_from(FAIL_FROM, k);
+}
+
 START_TEST(what_cannot_be_undone_is_undone_later)
 {
 	for_all(fail_all);
+}
+END_TEST
+
+static unsigned int fail_world(unsigned int k)
+{
+	return fail_from(FAIL_WORLD, k);
+}
+
+/* A step that failed, and whose undoing fails, is in a journal that takes all. */
+START_TEST(what_could_only_be_noted_is_undone_later)
+{
+	for_all(fail_world);
 }
 END_TEST
 
@@ -598,6 +622,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_life_without_faults_leaves_no_trace);
 	tcase_add_test(tcase, a_change_that_fails_changes_nothing);
 	tcase_add_test(tcase, what_cannot_be_undone_is_undone_later);
+	tcase_add_test(tcase, what_could_only_be_noted_is_undone_later);
 	tcase_add_test(tcase, killed_before_a_change);
 	tcase_add_test(tcase, killed_after_a_change);
 	tcase_add_test(tcase, a_kept_pool_fails_as_well);

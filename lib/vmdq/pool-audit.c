@@ -54,14 +54,17 @@ static void failed(struct audit *a, const char *lost, int err)
 		a->error = err;
 }
 
-static int note(struct audit *a, uint64_t id, size_t len)
+/* What came to be elsewhere than before goes again, if that cannot be noted. */
+static int note(struct audit *a, const struct vtc__step_kind *kind, uint64_t id,
+		size_t len)
 {
 	int err = vtc__journal_update(a->txn.journal, id, a->data, len);
 
-	if (err) {
-		vtc__pool_err(a->pool, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION);
-		vtc__err_message(a->pool->ctx, "the journal cannot be written");
-	}
+	if (!err)
+		return 0;
+	(void)kind->undo(&a->txn, a->data, len);
+	vtc__pool_err(a->pool, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION);
+	vtc__err_message(a->pool->ctx, "the journal cannot be written");
 	return err;
 }
 
@@ -73,7 +76,7 @@ static void repair(struct audit *a, const struct vtc__step_kind *kind, uint64_t 
 	int err = kind->apply(&a->txn, a->data, len, &changed);
 
 	if (!err && changed)
-		err = note(a, id, len);
+		err = note(a, kind, id, len);
 	if (err) {
 		failed(a, lost, err);
 		/* The record is about the first that failed. */

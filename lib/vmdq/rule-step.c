@@ -75,8 +75,8 @@ static int pick_location(struct vtc__uplink *uplink, struct vtc__rule *rule)
 }
 
 /*
- * 1 and where it is; 0: it is not on the card. If the card picked the place, and it is
- * not known which, the rule is known by what it does: its queue is the pool's alone.
+ * 1 and where it is; 0: it is not on the card. Where it is not known, or another than was
+ * noted, the rule is known by what it does: its queue is the pool's alone.
  */
 static int find(struct vtc__uplink *uplink, const struct vtc__rule *rule, uint32_t *ret)
 {
@@ -85,7 +85,7 @@ static int find(struct vtc__uplink *uplink, const struct vtc__rule *rule, uint32
 
 	if (rule->location != VTC__RULE_ANYWHERE)
 		is = vtc__rule_is(uplink, rule, *ret = rule->location);
-	if (is || !(rule->picked & 1u))
+	if (is)
 		return is;
 	is = vtc__rules_get(uplink, &rules);
 	if (is)
@@ -317,6 +317,21 @@ int vtc__rules_lift(struct vtc__txn *txn)
 	return err;
 }
 
+/* One that was never taken off is there. */
+static int bring_back(struct vtc__txn *txn, uint64_t id, struct vtc__rule *rule)
+{
+	bool changed = false;
+	uint32_t location;
+	int err = find(&txn->uplink, rule, &location);
+
+	if (err)
+		return err == 1 ? 0 : explain(txn, rule, err);
+	err = rule_apply(txn, rule, sizeof(*rule), &changed);
+	if (!err && changed)
+		err = vtc__journal_update(txn->journal, id, rule, sizeof(*rule));
+	return err;
+}
+
 int vtc__rules_lower(struct vtc__txn *txn)
 {
 	const struct vtc__record *record;
@@ -325,12 +340,10 @@ int vtc__rules_lower(struct vtc__txn *txn)
 	int first = 0;
 
 	while ((record = next_rule(txn, id, &rule))) {
-		bool changed = false;
-		int err = rule_apply(txn, &rule, sizeof(rule), &changed);
+		int err;
 
 		id = record->id;
-		if (!err && changed)
-			err = vtc__journal_update(txn->journal, id, &rule, sizeof(rule));
+		err = bring_back(txn, id, &rule);
 		if (!first)
 			first = err;
 	}

@@ -74,6 +74,15 @@ static ssize_t read_file(struct vtc__journal *j, void **ret_data)
 	}
 }
 
+/*
+ * Above all that a journal of this name had since the machine's start: adding takes
+ * longer than the nanosecond that a number stands for.
+ */
+static uint64_t fresh_id(const struct vtc__journal *j)
+{
+	return j->ctx->sys->now_ns(j->ctx->sys_priv) + 1;
+}
+
 static int load(struct vtc__journal *j)
 {
 	const char *why;
@@ -81,7 +90,7 @@ static int load(struct vtc__journal *j)
 	ssize_t n = read_file(j, &data);
 	int err;
 
-	j->file.next = 1;
+	j->file.next = fresh_id(j);
 	if (n == -ENOENT)
 		return 0;
 	if (n < 0)
@@ -179,7 +188,7 @@ static void keep_this_boot(struct vtc__journal *j, const char *boot)
 			 "dropped",
 			 j->name, j->file.count);
 		vtc__journal_file_free(&j->file);
-		j->file.next = 1;
+		j->file.next = fresh_id(j);
 	}
 	strcpy(j->file.boot, boot);
 }

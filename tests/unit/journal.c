@@ -37,6 +37,7 @@ static struct {
 	int stat_error, process;  /* ... fails with this; and process() gives that */
 	const char *boot;	  /* boot id */
 	const char *pidns;	  /* link to the PID namespace */
+	uint64_t now;		  /* the first number is that of the next nanosecond */
 	unsigned int replaced;	  /* calls of replace() so far */
 } fake;
 
@@ -90,6 +91,18 @@ static void fake_close(void *priv, int fd)
 	vtc__sys_kernel.close(priv, fd);
 }
 
+/* Numbers are known to the tests; only deadlines go by the real time. */
+static uint64_t fake_now_ns(void *priv)
+{
+	(void)priv;
+	return fake.now;
+}
+
+static uint64_t real_now_ns(void *data)
+{
+	return vtc__sys_kernel.now_ns(data);
+}
+
 static bool fails(void)
 {
 	return fake.fail && --fake.fail == 0;
@@ -141,6 +154,8 @@ static void set_up(void)
 	sys.process = fake_process;
 	sys.lock = fake_lock;
 	sys.close = fake_close;
+	sys.now_ns = fake_now_ns;
+	opts.clock = real_now_ns;
 	sys.replace = fake_replace;
 	sys.remove = fake_remove;
 	tree = vtct_tree_new();
@@ -281,6 +296,32 @@ START_TEST(an_empty_journal_is_no_file)
 	ck_assert_errno(vtc__journal_remove(journal, id + 1), 0);
 	close_journal();
 	ck_assert(!file_exists());
+}
+END_TEST
+
+START_TEST(a_number_is_not_used_again)
+{
+	uint64_t id;
+
+	ck_assert_errno(open_journal(), 0);
+	add("vm", "a", 0, "");
+	id = add("vm", "b", 0, "");
+	ck_assert_errno(vtc__journal_remove(journal, id - 1), 0);
+	ck_assert_errno(vtc__journal_remove(journal, id), 0);
+	close_journal();
+	ck_assert(!file_exists());
+	fake.now = 1000;
+	ck_assert_errno(open_journal(), 0);
+	id = add("vm", "a", 0, "");
+	ck_assert_uint_eq(id, 1001);
+	/* As long as there is one, they only rise. */
+	fake.now = 500;
+	reopen();
+	ck_assert_uint_eq(add("vm", "b", 0, ""), id + 1);
+	close_journal();
+	fake.boot = "01234567-89ab-cdef-0123-456789abcdef\n";
+	ck_assert_errno(open_journal(), 0);
+	ck_assert_uint_eq(add("vm", "a", 0, ""), 501);
 }
 END_TEST
 
@@ -1089,6 +1130,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, records_are_there_again);
 	tcase_add_test(t, an_empty_journal_is_no_file);
+	tcase_add_test(t, a_number_is_not_used_again);
 	tcase_add_test(t, records_are_found_by_number);
 	tcase_add_test(t, records_are_changed);
 	tcase_add_test(t, bad_words_are_refused);

@@ -413,6 +413,22 @@ START_TEST(a_name_is_used_once)
 }
 END_TEST
 
+START_TEST(a_handle_is_of_one_pool_and_not_of_the_next_of_its_name)
+{
+	struct vtc_pool *first = request("vm", NULL, 0), *handle, *second;
+	struct vtc_pool_stats stats = { .sz = sizeof(stats) };
+
+	ck_assert_errno(vtc_pool_open(ctx, NIC, "vm", &handle), 0);
+	release(first);
+	second = request("vm", NULL, 0);
+	ck_assert_errno(vtc_pool_get_stats(handle, &stats), -ENOENT);
+	ck_assert_errno(vtc_pool_release(handle), 0);
+	ck_assert_errno(vtc_pool_get_stats(second, &stats), 0);
+	release(second);
+	expect_as_before();
+}
+END_TEST
+
 START_TEST(a_card_has_64_pools)
 {
 	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
@@ -1115,6 +1131,7 @@ static Suite *suite(void)
 		&what_a_filter_does_not_match_does_not_count,
 		&a_name_is_used_once,
 		&a_card_has_64_pools,
+		&a_handle_is_of_one_pool_and_not_of_the_next_of_its_name,
 		&a_full_table_changes_nothing,
 		&hidden_tags_refuse_filters_of_vlans,
 		&the_choice_has_reasons,

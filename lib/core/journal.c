@@ -503,7 +503,7 @@ static void give(struct vtc__record *r, const struct owner *owner)
 	r->start = owner->start;
 }
 
-int vtc__journal_own(struct vtc__journal *j, const char *group, bool keep)
+int vtc__journal_own(struct vtc__journal *j, const char *group, uint32_t tag, bool keep)
 {
 	struct owner *old = calloc(j->file.count + 1, sizeof(*old));
 	const struct owner nobody = { .pid = 0 };
@@ -517,7 +517,7 @@ int vtc__journal_own(struct vtc__journal *j, const char *group, bool keep)
 		struct vtc__record *r = j->file.record[i];
 
 		old[i] = owner_of(r);
-		if (strcmp(r->group, group) == 0)
+		if (strcmp(r->group, group) == 0 && (!tag || r->tag == tag))
 			give(r, keep ? &nobody : &self);
 	}
 	err = store(j);

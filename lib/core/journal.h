@@ -63,8 +63,12 @@ int vtc__journal_add(struct vtc__journal *journal, const char *group, const char
 int vtc__journal_update(struct vtc__journal *journal, uint64_t id, const void *data,
 			size_t len);
 int vtc__journal_remove(struct vtc__journal *journal, uint64_t id);
-/* All records of a group to this process (keep false) or to nobody (true), at once. */
-int vtc__journal_own(struct vtc__journal *journal, const char *group, bool keep);
+/*
+ * The records of a group that have this tag (0: all) to this process (keep false) or to
+ * nobody (true), at once.
+ */
+int vtc__journal_own(struct vtc__journal *journal, const char *group, uint32_t tag,
+		     bool keep);
 
 /*
  * In order of id; prev NULL: the first. Valid until the next call that changes the

@@ -279,6 +279,19 @@ static int explain_left(const struct vtc_pool *pool, const struct vtc_filter *fi
 	return err;
 }
 
+/*
+ * What is left of it if we die is the next one's to undo, also where the pool stays: so
+ * it is this process's before there is no filter any more.
+ */
+static int forget_match(struct vtc__txn *txn, const struct vtc_pool *pool,
+			const struct vtc__record *match)
+{
+	uint64_t id = match->id;
+	int err = vtc__journal_own(txn->journal, pool->name, match->tag, false);
+
+	return err ? err : vtc__journal_remove(txn->journal, id);
+}
+
 static int undo_filter(struct vtc__txn *txn, const struct vtc_pool *pool,
 		       const struct vtc_filter *filter)
 {
@@ -293,7 +306,7 @@ static int undo_filter(struct vtc__txn *txn, const struct vtc_pool *pool,
 		return err;
 	}
 	tag = match->tag;
-	err = vtc__journal_remove(txn->journal, match->id);
+	err = forget_match(txn, pool, match);
 	if (err) {
 		explain(pool, err, REMOVE, filter);
 		vtc__err_message(pool->ctx, "the journal cannot be written");

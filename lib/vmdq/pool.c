@@ -211,7 +211,7 @@ int vtc__pool_begin(struct vtc_pool *pool, const char *operation, bool change,
 int vtc__pool_finish(struct vtc_pool *pool, struct vtc__txn *txn, int result)
 {
 	if (!result && (pool->data.flags & VTC_POOL_F_KEEP)) {
-		result = vtc__journal_own(txn->journal, pool->name, true);
+		result = vtc__journal_own(txn->journal, pool->name, 0, true);
 		if (result) {
 			vtc__pool_err(pool, result, VTC_ERROR_ORIGIN_SYSTEM,
 				      txn->operation);
@@ -265,7 +265,7 @@ int vtc_pool_open(struct vtc_ctx *ctx, const char *nic, const char *name,
 static int undo_all(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	struct vtc__undone undone = { .failed = 0 }, shared = { .failed = 0 };
-	int err = vtc__journal_own(txn->journal, pool->name, false);
+	int err = vtc__journal_own(txn->journal, pool->name, 0, false);
 
 	/* Without its record it is no pool any more, but what is left of one. */
 	if (!err)

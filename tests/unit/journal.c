@@ -621,7 +621,7 @@ static int change(unsigned int sort)
 	case 2:
 		return vtc__journal_remove(journal, 1);
 	default:
-		return vtc__journal_own(journal, "vm", true);
+		return vtc__journal_own(journal, "vm", 0, true);
 	}
 }
 
@@ -863,14 +863,14 @@ START_TEST(what_stays_has_no_owner)
 	ck_assert_errno(open_journal(), 0);
 	add("vm", "b", 0, "");
 	fake.replaced = 0;
-	ck_assert_errno(vtc__journal_own(journal, "vm", true), 0);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 0, true), 0);
 	ck_assert_uint_eq(fake.replaced, 1);
 	reopen();
 	ck_assert_uint_eq(vtc__journal_find(journal, 1)->pid, (unsigned int)getpid());
 	ck_assert_uint_eq(vtc__journal_find(journal, 2)->pid, 0);
 	ck_assert_uint_eq(vtc__journal_find(journal, 3)->pid, 0);
 	ck_assert(vtc__record_alive(journal, vtc__journal_find(journal, 2)));
-	ck_assert_errno(vtc__journal_own(journal, "vm", false), 0);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 0, false), 0);
 	reopen();
 	ck_assert(vtc__record_mine(journal, vtc__journal_find(journal, 2)));
 	ck_assert(vtc__record_mine(journal, vtc__journal_find(journal, 3)));
@@ -1089,7 +1089,7 @@ static bool work_until_killed(unsigned int k)
 		(void)vtc__journal_add(journal, "vm", "b", 0, "two", 3, NULL);
 		(void)vtc__journal_update(journal, 2, "2", 1);
 		(void)vtc__journal_remove(journal, 1);
-		(void)vtc__journal_own(journal, "vm", true);
+		(void)vtc__journal_own(journal, "vm", 0, true);
 		(void)vtc__journal_remove(journal, 2);
 		close_journal();
 		_exit(0);

@@ -543,6 +543,38 @@ START_TEST(what_could_only_be_noted_is_undone_later)
 }
 END_TEST
 
+static bool has_filter(struct vtc_pool *pool, const struct vtc_filter *filter)
+{
+	struct vtc_filter got;
+
+	for (unsigned int i = 0; vtc_pool_get_filter(pool, i, &got) == 0; i++)
+		if (memcmp(&got, filter, sizeof(got)) == 0)
+			return true;
+	return false;
+}
+
+/* What the kept pool does not have is free for another one. */
+static void expect_whole_filters(struct life *life)
+{
+	struct vtc_pool *kept, *other;
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+
+	if (vtc_pool_open(life->ctx, nic, "faults", &kept))
+		return;
+	opts.name = "other";
+	opts.backend = backend;
+	ck_assert_errno(vtc_pool_request(life->ctx, nic, &opts, &other), 0);
+	for (unsigned int i = 0; i < filter_count; i++) {
+		int want = has_filter(kept, &filters[i]) ? -EADDRINUSE : 0;
+		int err = vtc_pool_add_filter(other, &filters[i]);
+
+		ck_assert_msg(err == want, "filter %u after change %u (%s): %d, %s", i,
+			      fault->at, fault->what, err, said(life->ctx));
+	}
+	ck_assert_errno(vtc_pool_release(other), 0);
+	vtc_pool_close(kept);
+}
+
 static unsigned int die_in(enum mode mode, unsigned int k)
 {
 	struct life life = { .step = "a process that was killed" };
@@ -568,6 +600,8 @@ static unsigned int die_in(enum mode mode, unsigned int k)
 	fault->mode = COUNT;
 	life.ctx = new_ctx();
 	recover(life.ctx);
+	if (keep && own_nic)
+		expect_whole_filters(&life);
 	if (keep)
 		release_again(&life);
 	expect_same(&life, life.at_first, "at the beginning");

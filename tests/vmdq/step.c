@@ -503,7 +503,7 @@ static bool request_in_child(const char *group, uint32_t place, bool keep,
 		killer.calls = 0;
 		killer.kill = kill;
 		if (begin(&txn) || do_request(&txn, group, place) ||
-		    (keep && vtc__journal_own(txn.journal, group, true)))
+		    (keep && vtc__journal_own(txn.journal, group, 0, true)))
 			_exit(1);
 		vtc__txn_end(&txn);
 		_exit(0);
@@ -539,7 +539,7 @@ START_TEST(what_the_dead_kept_stays)
 	ck_assert_str_eq(numbers(), "100 10 20 0 0 0 0 0 ");
 	ck_assert_uint_eq(txn.recovered_pools, 1);
 	/* It goes as it came: owned first, then undone. */
-	ck_assert_errno(vtc__journal_own(txn.journal, "kept", false), 0);
+	ck_assert_errno(vtc__journal_own(txn.journal, "kept", 0, false), 0);
 	ck_assert_errno(vtc__step_undo_group(&txn, "kept", 0, NULL), 0);
 	ck_assert_errno(vtc__step_undo_shared(&txn, NULL), 0);
 	vtc__txn_end(&txn);

@@ -12,6 +12,7 @@
 #include "fakekernel.h"
 #include "vmdq/channels.h"
 #include "vmdq/pool.h"
+#include "vmdq/rate.h"
 #include "vmdq/rule.h"
 #include "vtct.h"
 
@@ -311,6 +312,44 @@ START_TEST(an_altered_rule_is_deleted_later)
 }
 END_TEST
 
+/* ---- A card that is gone ---- */
+
+#define MAXRATE "class/net/eth7/queues/tx-3/tx_maxrate"
+
+static void set_limit(struct vtc_pool *pool)
+{
+	const struct vtc_rate rate = { .sz = sizeof(rate), .max_bps = 5000000 };
+	struct vtc_rate_answer got = { .sz = sizeof(got) };
+	struct vtc__txn txn;
+
+	begin(&txn);
+	ck_assert_errno(vtc__pool_load(&txn, pool), 0);
+	ck_assert_errno(vtc__rate_maxrate.set(&txn, pool, &rate, &got), 0);
+	vtc__txn_end(&txn);
+}
+
+/* Another card has its name, and a limit as ours was: that is not ours to lift. */
+START_TEST(another_card_of_that_name_is_left_alone)
+{
+	struct vtct_link other = { .ifindex = CARD + 1, .name = "eth7", .mtu = 1500 };
+	struct vtc_pool *pool;
+	struct vtc__txn txn;
+
+	vtct_tree_add(tree, MAXRATE " = 0\n");
+	pool = make_pool();
+	set_limit(pool);
+	ck_assert_str_eq(vtct_tree_get(tree, MAXRATE), "5");
+	vtct_link_remove(kernel, CARD, false);
+	vtct_link_set(kernel, &other, false);
+	ck_assert_errno(vtc_pool_release(pool), 0);
+	ck_assert_str_eq(vtct_tree_get(tree, MAXRATE), "5");
+	ck_assert_uint_eq(count_rules(), 1);
+	begin(&txn);
+	ck_assert_ptr_null(vtc__journal_foreach_next(txn.journal, NULL));
+	vtc__txn_end(&txn);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("rules");
@@ -321,6 +360,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_rule_that_is_elsewhere_than_noted_is_found);
 	tcase_add_test(t, an_audit_that_cannot_note_leaves_no_rule);
 	tcase_add_test(t, an_altered_rule_is_deleted_later);
+	tcase_add_test(t, another_card_of_that_name_is_left_alone);
 	suite_add_tcase(s, t);
 	return s;
 }

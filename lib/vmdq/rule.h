@@ -59,8 +59,8 @@ int vtc__do_rule(struct vtc__txn *txn, const char *group, uint32_t tag,
 		 const struct vtc_filter *filter, uint32_t queue, uint32_t queues);
 
 /*
- * Take all rules of pools off the card for a while, and bring them back. Both write the
- * error record.
+ * Take all rules of pools off the card for a while, and bring them back, also if taking
+ * them off failed half-way. Both write the error record.
  */
 int vtc__rules_lift(struct vtc__txn *txn);
 int vtc__rules_lower(struct vtc__txn *txn);

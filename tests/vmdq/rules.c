@@ -312,6 +312,28 @@ START_TEST(an_altered_rule_is_deleted_later)
 }
 END_TEST
 
+/* With a driver whose rules make way: those that went come again. */
+START_TEST(rules_that_only_half_made_way_are_back)
+{
+	struct vtc__txn txn;
+
+	card.quirks.channels_first = true;
+	begin(&txn);
+	ck_assert_errno(add_rule(&txn, 1, -1), 0);
+	ck_assert_errno(add_rule(&txn, 2, -1), 0);
+	model.fail_delete = 2;
+	ck_assert_errno(vtc__do_channels(&txn, 6), -EIO);
+	ck_assert_uint_eq(model.channels.combined_count, 4);
+	ck_assert_uint_eq(count_rules(), 2);
+	ck_assert_errno(vtc__do_channels(&txn, 6), 0);
+	ck_assert_uint_eq(model.channels.combined_count, 6);
+	ck_assert_uint_eq(count_rules(), 2);
+	vtc__txn_abort(&txn);
+	ck_assert_uint_eq(model.channels.combined_count, 4);
+	ck_assert_uint_eq(count_rules(), 0);
+}
+END_TEST
+
 /* ---- A card that is gone ---- */
 
 #define MAXRATE "class/net/eth7/queues/tx-3/tx_maxrate"
@@ -360,6 +382,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_rule_that_is_elsewhere_than_noted_is_found);
 	tcase_add_test(t, an_audit_that_cannot_note_leaves_no_rule);
 	tcase_add_test(t, an_altered_rule_is_deleted_later);
+	tcase_add_test(t, rules_that_only_half_made_way_are_back);
 	tcase_add_test(t, another_card_of_that_name_is_left_alone);
 	suite_add_tcase(s, t);
 	return s;

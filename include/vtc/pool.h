@@ -599,7 +599,8 @@ struct vtc_rate_answer {
  * What the card has is used: VF rates, net-shaper groups, devlink rates, mqprio channels,
  * limits of single queues; else HTB classes of the card's queueing discipline, and for
  * AF_XDP ports the relay's own scheduler. A part that cannot be kept does not fail the
- * call: the answer says so.
+ * call: the answer says so. When a port is opened on the pool, or closed, the choice is
+ * made anew; vtc_pool_get_rate() tells what is kept then.
  *
  * @param[in] pool the pool
  * @param[in] rate the rate; NULL: none

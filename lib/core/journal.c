@@ -496,6 +496,12 @@ static struct owner owner_of(const struct vtc__record *r)
 	return (struct owner){ r->pid, r->pidns, r->start };
 }
 
+static bool owns(const struct owner *owner, const struct vtc__record *r)
+{
+	return owner->pid == r->pid && owner->pidns == r->pidns &&
+	       owner->start == r->start;
+}
+
 static void give(struct vtc__record *r, const struct owner *owner)
 {
 	r->pid = owner->pid;
@@ -508,8 +514,9 @@ int vtc__journal_own(struct vtc__journal *j, const char *group, uint32_t tag, bo
 	struct owner *old = calloc(j->file.count + 1, sizeof(*old));
 	const struct owner nobody = { .pid = 0 };
 	const struct owner self = { j->pid, j->pidns, j->start };
+	bool changed = false;
 	size_t i;
-	int err;
+	int err = 0;
 
 	if (!old)
 		return -ENOMEM;
@@ -517,10 +524,14 @@ int vtc__journal_own(struct vtc__journal *j, const char *group, uint32_t tag, bo
 		struct vtc__record *r = j->file.record[i];
 
 		old[i] = owner_of(r);
-		if (strcmp(r->group, group) == 0 && (!tag || r->tag == tag))
-			give(r, keep ? &nobody : &self);
+		if (strcmp(r->group, group) != 0 || (tag && r->tag != tag) ||
+		    owns(keep ? &nobody : &self, r))
+			continue;
+		give(r, keep ? &nobody : &self);
+		changed = true;
 	}
-	err = store(j);
+	if (changed)
+		err = store(j);
 	for (i = 0; err && i < j->file.count; i++)
 		give(j->file.record[i], &old[i]);
 	free(old);

@@ -238,6 +238,22 @@ static int check_overlap(struct vtc__txn *txn, const struct vtc_pool *pool,
 
 /* ---- The calls ---- */
 
+/*
+ * A tree of classes that follows the filters may have followed those that did not come to
+ * stay: they are others again now. The error record keeps the failure.
+ */
+static void refresh_again(struct vtc_pool *pool, const char *operation)
+{
+	struct vtc_error before = pool->ctx->error;
+	struct vtc__txn txn;
+
+	if (vtc__pool_begin(pool, operation, true, &txn) == 0) {
+		(void)vtc__rate_refresh(&txn, pool);
+		(void)vtc__pool_finish(pool, &txn, 0);
+	}
+	pool->ctx->error = before;
+}
+
 int vtc_pool_add_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 {
 	struct vtc_filter filter;
@@ -263,7 +279,9 @@ int vtc_pool_add_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 	if (!err)
 		err = vtc__rate_refresh(&txn, pool);
 	err = vtc__pool_finish(pool, &txn, err);
-	if (!err)
+	if (err)
+		refresh_again(pool, ADD);
+	else
 		vtc__pool_tell_filters(pool);
 	return err;
 }
@@ -335,7 +353,9 @@ int vtc_pool_remove_filter(struct vtc_pool *pool, const struct vtc_filter *given
 	if (!err)
 		err = vtc__rate_refresh(&txn, pool);
 	err = vtc__pool_finish(pool, &txn, err);
-	if (!err)
+	if (err)
+		refresh_again(pool, REMOVE);
+	else
 		vtc__pool_tell_filters(pool);
 	return err;
 }

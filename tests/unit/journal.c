@@ -865,6 +865,8 @@ START_TEST(what_stays_has_no_owner)
 	fake.replaced = 0;
 	ck_assert_errno(vtc__journal_own(journal, "vm", 0, true), 0);
 	ck_assert_uint_eq(fake.replaced, 1);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 0, true), 0);
+	ck_assert_uint_eq(fake.replaced, 1); /* nothing was to be changed */
 	reopen();
 	ck_assert_uint_eq(vtc__journal_find(journal, 1)->pid, (unsigned int)getpid());
 	ck_assert_uint_eq(vtc__journal_find(journal, 2)->pid, 0);
@@ -874,6 +876,17 @@ START_TEST(what_stays_has_no_owner)
 	reopen();
 	ck_assert(vtc__record_mine(journal, vtc__journal_find(journal, 2)));
 	ck_assert(vtc__record_mine(journal, vtc__journal_find(journal, 3)));
+	ck_assert_errno(vtc__journal_own(journal, "vm", 0, true), 0);
+	add("vm", "c", 5, "");
+	ck_assert_errno(vtc__journal_own(journal, "vm", 5, true), 0);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 4, false), 0);
+	reopen();
+	for (uint64_t id = 2; id <= 4; id++)
+		ck_assert_uint_eq(vtc__journal_find(journal, id)->pid, 0);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 5, false), 0);
+	reopen();
+	ck_assert_uint_eq(vtc__journal_find(journal, 3)->pid, 0);
+	ck_assert(vtc__record_mine(journal, vtc__journal_find(journal, 4)));
 }
 END_TEST
 

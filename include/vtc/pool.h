@@ -280,7 +280,7 @@ struct vtc_pool_stats {
 	uint64_t rx_packets; /**< Frames that the pool's filters took. */
 	uint64_t rx_bytes;   /**< Their bytes, from the MAC addresses on. */
 	uint64_t missort;    /**< Of these: came on a queue that is not the pool's. */
-	uint64_t rx_dropped; /**< Of these: nobody could take them. */
+	uint64_t rx_dropped; /**< Frames that the card, or the pool's port, dropped. */
 	uint64_t tx_packets; /**< Sent by the pool. */
 	uint64_t tx_bytes;   /**< Their bytes. */
 	uint64_t tx_dropped; /**< Frames of the pool that the card did not send. */

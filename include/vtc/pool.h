@@ -449,12 +449,13 @@ struct vtc_pool_entry {
 /**
  * @brief Which pools there are.
  * @param[in] ctx the context
- * @param[in] nic the card; NULL: all cards that a journal tells of
+ * @param[in] nic the card; NULL: all cards that a journal tells of, but for those whose
+ *            journal is damaged, which is logged
  * @param[out] ret_list the list; vtc_pool_list_free() ends it
  * @retval 0 made
  * @retval -EINVAL a parameter is NULL
  * @retval -ENODEV there is no such card
- * @retval -EBADMSG a journal is damaged
+ * @retval -EBADMSG the card's journal is damaged
  * @retval -EBUSY another process changes the card's pools
  * @retval -ENOMEM memory is out
  * @thread{ctx}

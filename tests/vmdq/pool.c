@@ -765,6 +765,7 @@ START_TEST(one_damaged_journal_does_not_stop_the_others)
 
 	in_child(make_mortal);
 	damage_journal();
+	ck_assert_uint_eq(count_pools(0), 1);
 	ck_assert_errno(vtc_pool_recover(ctx, NULL, &recovery), -EBADMSG);
 	ck_assert_uint_eq(recovery.pools, 1);
 	net_run("ls %s/*-99.journal >/dev/null && rm %s/*-99.journal", state_dir,

@@ -372,6 +372,23 @@ START_TEST(another_card_of_that_name_is_left_alone)
 }
 END_TEST
 
+/* Then it is not known whether something is left. */
+START_TEST(a_namespace_that_cannot_be_told_is_told_of)
+{
+	struct vtc_pool *pool = make_pool();
+	struct vtc_pool_list *list;
+
+	vtct_fail_nth(kernel, VTCT_NETNS, 1, -EMFILE);
+	ck_assert_errno(vtc_pool_recover(ctx, NULL, NULL), -EMFILE);
+	ck_assert_int_eq(vtc_error_get_code(vtc_ctx_last_error(ctx)), -EMFILE);
+	vtct_fail_nth(kernel, VTCT_NETNS, 1, -EMFILE);
+	ck_assert_errno(vtc_pool_list_new(ctx, NULL, &list), -EMFILE);
+	ck_assert_int_eq(vtc_error_get_code(vtc_ctx_last_error(ctx)), -EMFILE);
+	ck_assert_errno(vtc_pool_recover(ctx, NULL, NULL), 0);
+	ck_assert_errno(vtc_pool_release(pool), 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("rules");
@@ -384,6 +401,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_altered_rule_is_deleted_later);
 	tcase_add_test(t, rules_that_only_half_made_way_are_back);
 	tcase_add_test(t, another_card_of_that_name_is_left_alone);
+	tcase_add_test(t, a_namespace_that_cannot_be_told_is_told_of);
 	suite_add_tcase(s, t);
 	return s;
 }

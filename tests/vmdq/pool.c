@@ -841,6 +841,30 @@ START_TEST(a_guard_that_was_taken_off_comes_back)
 }
 END_TEST
 
+/* Nobody audits them, and the next pool needs it. */
+START_TEST(a_guard_that_was_taken_off_below_kept_pools_comes_back)
+{
+	int tap = net_open_tap("vtct0");
+	struct vtc_pool *kept, *next;
+	struct vtc_pool_audit found;
+
+	free(before);
+	before = net_snapshot(NIC, state_dir);
+	in_child(make_kept);
+	net_run("ip link set " NIC " xdp off");
+	next = request("next", NULL, 0);
+	ck_assert_errno(vtc_pool_open(ctx, NIC, "web", &kept), 0);
+	found = audit(kept);
+	ck_assert_uint_eq(found.repaired, 0);
+	ck_assert_uint_eq(found.failed, 0);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	release(next);
+	release(kept);
+	expect_as_before();
+	close(tap);
+}
+END_TEST
+
 START_TEST(a_target_may_go_and_come)
 {
 	int tap = net_open_tap("vtct0");
@@ -1146,6 +1170,7 @@ static Suite *suite(void)
 		&two_processes_come_and_go,
 		&an_audit_without_losses_does_nothing,
 		&a_guard_that_was_taken_off_comes_back,
+		&a_guard_that_was_taken_off_below_kept_pools_comes_back,
 		&a_target_may_go_and_come,
 		&a_target_may_be_away_for_a_while,
 		&events_lead_to_an_audit,

@@ -379,9 +379,12 @@ static bool is_elsewhere(const struct vtc__journal *journal,
 bool vtc__record_alive(const struct vtc__journal *journal,
 		       const struct vtc__record *record)
 {
-	return !record->pid || vtc__record_mine(journal, record) ||
-	       is_elsewhere(journal, record) ||
-	       vtc__process_alive(journal->ctx, record->pid, record->start);
+	if (!record->pid || vtc__record_mine(journal, record))
+		return true;
+	if (is_elsewhere(journal, record))
+		return vtc__process_elsewhere(journal->ctx, journal->pidns,
+					      record->pidns);
+	return vtc__process_alive(journal->ctx, record->pid, record->start);
 }
 
 bool vtc__record_mine(const struct vtc__journal *journal,

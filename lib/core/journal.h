@@ -86,7 +86,7 @@ const struct vtc__record *vtc__journal_find_last(const struct vtc__journal *jour
 
 /*
  * Whether nobody owns it, or a process that lives. One whose number counts in another
- * PID namespace cannot be looked for, and is taken for alive.
+ * PID namespace cannot be looked for: it is alive as long as that namespace may be.
  */
 bool vtc__record_alive(const struct vtc__journal *journal,
 		       const struct vtc__record *record);

@@ -9,6 +9,9 @@
 #include "sysfs.h"
 #include "text.h"
 
+/* The number of the first PID namespace's file, in all kernels (PROC_PID_INIT_INO). */
+#define FIRST_NAMESPACE 0xeffffffcu
+
 /* Places of the fields behind the name, which may itself hold anything. */
 #define FIELD_STATE   0
 #define FIELD_THREADS 17
@@ -100,21 +103,25 @@ static int look(struct vtc_ctx *ctx, uint32_t pid, struct vtc__process *ret)
 }
 
 /* "pid:[4026531836]" */
-static uint32_t own_namespace(struct vtc_ctx *ctx)
+static int read_namespace(struct vtc_ctx *ctx, const char *process, uint32_t *ret)
 {
-	char text[64], *end;
+	char path[64], text[64], *end;
 	uint64_t number;
-	ssize_t n = ctx->sys->readlink(ctx->sys_priv, "/proc/self/ns/pid", text,
-				       sizeof(text) - 1);
+	ssize_t n = vtc__path(path, sizeof(path), "/proc/%s/ns/pid", process);
 
+	if (n == 0)
+		n = ctx->sys->readlink(ctx->sys_priv, path, text, sizeof(text) - 1);
 	if (n < 0)
-		return 0;
+		return (int)n;
 	text[n] = '\0';
 	end = strchr(text, ']');
 	if (!vtc__text_starts(text, "pid:[") || !end)
-		return 0;
+		return -EPROTO;
 	*end = '\0';
-	return vtc__text_u64(text + 5, UINT32_MAX, &number) ? 0 : (uint32_t)number;
+	if (vtc__text_u64(text + 5, UINT32_MAX, &number))
+		return -EPROTO;
+	*ret = (uint32_t)number;
+	return 0;
 }
 
 int vtc__process_self(struct vtc_ctx *ctx, struct vtc__process *ret, uint32_t *ret_pidns)
@@ -124,11 +131,40 @@ int vtc__process_self(struct vtc_ctx *ctx, struct vtc__process *ret, uint32_t *r
 
 	if (err)
 		return err;
-	pidns = own_namespace(ctx);
+	if (read_namespace(ctx, "self", &pidns))
+		pidns = 0;
 	if (pidns && ret->pid != (uint32_t)getpid())
 		pidns = ~pidns;
 	*ret_pidns = pidns;
 	return 0;
+}
+
+struct search {
+	struct vtc_ctx *ctx;
+	uint32_t pidns;
+};
+
+static int take_process(void *arg, const char *name)
+{
+	const struct search *search = arg;
+	uint32_t pidns = 0;
+	int err;
+
+	if (name[strspn(name, "0123456789")])
+		return 0;
+	err = read_namespace(search->ctx, name, &pidns);
+	if (err == -ENOENT || err == -ESRCH)
+		return 0;
+	return !err && (pidns == search->pidns || pidns == ~search->pidns) ? -EEXIST
+									   : err;
+}
+
+bool vtc__process_elsewhere(struct vtc_ctx *ctx, uint32_t own, uint32_t pidns)
+{
+	struct search search = { ctx, pidns };
+
+	return own != FIRST_NAMESPACE ||
+	       ctx->sys->list(ctx->sys_priv, "/proc", take_process, &search) != 0;
 }
 
 bool vtc__process_alive(struct vtc_ctx *ctx, uint32_t pid, uint64_t start)

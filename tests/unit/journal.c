@@ -37,6 +37,8 @@ static struct {
 	int stat_error, process;  /* ... fails with this; and process() gives that */
 	const char *boot;	  /* boot id */
 	const char *pidns;	  /* link to the PID namespace */
+	const char *pidns_others; /* ... of all processes */
+	int pidns_error;
 	uint64_t now;		  /* the first number is that of the next nanosecond */
 	unsigned int replaced;	  /* calls of replace() so far */
 } fake;
@@ -69,6 +71,10 @@ static ssize_t fake_readlink(void *priv, const char *name, char *buf, size_t len
 {
 	if (fake.pidns && strcmp(name, "/proc/self/ns/pid") == 0)
 		return fake_text(fake.pidns, buf, len);
+	if (fake.pidns_error && strstr(name, "/ns/pid"))
+		return fake.pidns_error;
+	if (fake.pidns_others && strstr(name, "/ns/pid"))
+		return fake_text(fake.pidns_others, buf, len);
 	return vtc__sys_kernel.readlink(priv, name, buf, len);
 }
 
@@ -827,6 +833,27 @@ START_TEST(who_is_in_another_pid_namespace_counts_as_alive)
 }
 END_TEST
 
+/* The first namespace sees whether anybody is left in the other one. */
+START_TEST(who_was_in_a_pid_namespace_that_is_gone_is_dead)
+{
+	pid_t pid;
+
+	fake.pidns = "pid:[4026532001]";
+	pid = add_in_child();
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	fake.pidns = "pid:[4026531836]";
+	fake.pidns_others = "pid:[4026531836]";
+	ck_assert_errno(open_journal(), 0);
+	ck_assert(!first_alive());
+	fake.pidns_others = "pid:[4026532001]";
+	ck_assert(first_alive());
+	fake.pidns_error = -EACCES;
+	ck_assert(first_alive());
+	fake.pidns_error = -ENOENT; /* they end just now */
+	ck_assert(!first_alive());
+}
+END_TEST
+
 /* The /proc of outside shows our number of outside; only others like us can use that. */
 START_TEST(with_the_proc_of_outside_its_numbers_are_noted)
 {
@@ -1163,6 +1190,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_number_that_is_used_again_is_another_process);
 	tcase_add_test(t, who_is_hidden_counts_as_alive);
 	tcase_add_test(t, who_is_in_another_pid_namespace_counts_as_alive);
+	tcase_add_test(t, who_was_in_a_pid_namespace_that_is_gone_is_dead);
 	tcase_add_test(t, with_the_proc_of_outside_its_numbers_are_noted);
 	tcase_add_test(t, what_stays_has_no_owner);
 	tcase_add_test(t, what_stat_tells);

@@ -39,8 +39,8 @@ static struct {
 	const char *pidns;	  /* link to the PID namespace */
 	const char *pidns_others; /* ... of all processes */
 	int pidns_error;
-	uint64_t now;		  /* the first number is that of the next nanosecond */
-	unsigned int replaced;	  /* calls of replace() so far */
+	uint64_t now;	       /* the first number is that of the next nanosecond */
+	unsigned int replaced; /* calls of replace() so far */
 } fake;
 
 static void count_call(void)

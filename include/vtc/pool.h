@@ -280,7 +280,7 @@ struct vtc_pool_stats {
 	uint64_t rx_packets; /**< Frames that the pool's filters took. */
 	uint64_t rx_bytes;   /**< Their bytes, from the MAC addresses on. */
 	uint64_t missort;    /**< Of these: came on a queue that is not the pool's. */
-	uint64_t rx_dropped; /**< Of these: nobody could take them. */
+	uint64_t rx_dropped; /**< Frames that the card, or the pool's port, dropped. */
 	uint64_t tx_packets; /**< Sent by the pool. */
 	uint64_t tx_bytes;   /**< Their bytes. */
 	uint64_t tx_dropped; /**< Frames of the pool that the card did not send. */
@@ -449,12 +449,13 @@ struct vtc_pool_entry {
 /**
  * @brief Which pools there are.
  * @param[in] ctx the context
- * @param[in] nic the card; NULL: all cards that a journal tells of
+ * @param[in] nic the card; NULL: all cards that a journal tells of, but for those whose
+ *            journal is damaged, which is logged
  * @param[out] ret_list the list; vtc_pool_list_free() ends it
  * @retval 0 made
  * @retval -EINVAL a parameter is NULL
  * @retval -ENODEV there is no such card
- * @retval -EBADMSG a journal is damaged
+ * @retval -EBADMSG the card's journal is damaged
  * @retval -EBUSY another process changes the card's pools
  * @retval -ENOMEM memory is out
  * @thread{ctx}
@@ -599,7 +600,8 @@ struct vtc_rate_answer {
  * What the card has is used: VF rates, net-shaper groups, devlink rates, mqprio channels,
  * limits of single queues; else HTB classes of the card's queueing discipline, and for
  * AF_XDP ports the relay's own scheduler. A part that cannot be kept does not fail the
- * call: the answer says so.
+ * call: the answer says so. When a port is opened on the pool, or closed, the choice is
+ * made anew; vtc_pool_get_rate() tells what is kept then.
  *
  * @param[in] pool the pool
  * @param[in] rate the rate; NULL: none

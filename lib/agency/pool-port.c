@@ -76,9 +76,11 @@ static void get_stats(struct vtc__pool_port *port, struct vtc_pool_stats *stats)
 {
 	struct vtc_port_stats s = { .sz = sizeof(s) };
 
-	stats->valid |= VTC_POOL_STAT_TX_PACKETS | VTC_POOL_STAT_TX_BYTES |
-			VTC_POOL_STAT_TX_DROPPED;
+	stats->valid |= VTC_POOL_STAT_RX_DROPPED | VTC_POOL_STAT_TX_PACKETS |
+			VTC_POOL_STAT_TX_BYTES | VTC_POOL_STAT_TX_DROPPED;
 	for (unsigned int i = 0; !vtc_port_get_stats(agent_of(port)->port, i, &s); i++) {
+		/* Beside what the card has dropped before. */
+		stats->rx_dropped += s.rx_dropped_bad;
 		stats->tx_packets += s.tx_packets;
 		stats->tx_bytes += s.tx_bytes;
 		stats->tx_dropped += s.tx_dropped_room + s.tx_dropped_size +

@@ -238,6 +238,22 @@ static int check_overlap(struct vtc__txn *txn, const struct vtc_pool *pool,
 
 /* ---- The calls ---- */
 
+/*
+ * A tree of classes that follows the filters may have followed those that did not come to
+ * stay: they are others again now. The error record keeps the failure.
+ */
+static void refresh_again(struct vtc_pool *pool, const char *operation)
+{
+	struct vtc_error before = pool->ctx->error;
+	struct vtc__txn txn;
+
+	if (vtc__pool_begin(pool, operation, true, &txn) == 0) {
+		(void)vtc__rate_refresh(&txn, pool);
+		(void)vtc__pool_finish(pool, &txn, 0);
+	}
+	pool->ctx->error = before;
+}
+
 int vtc_pool_add_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 {
 	struct vtc_filter filter;
@@ -263,7 +279,9 @@ int vtc_pool_add_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 	if (!err)
 		err = vtc__rate_refresh(&txn, pool);
 	err = vtc__pool_finish(pool, &txn, err);
-	if (!err)
+	if (err)
+		refresh_again(pool, ADD);
+	else
 		vtc__pool_tell_filters(pool);
 	return err;
 }
@@ -277,6 +295,19 @@ static int explain_left(const struct vtc_pool *pool, const struct vtc_filter *fi
 	vtc__err_hint(pool->ctx, "what is left stays noted; the next call for the pool "
 				 "tries again");
 	return err;
+}
+
+/*
+ * What is left of it if we die is the next one's to undo, also where the pool stays: so
+ * it is this process's before there is no filter any more.
+ */
+static int forget_match(struct vtc__txn *txn, const struct vtc_pool *pool,
+			const struct vtc__record *match)
+{
+	uint64_t id = match->id;
+	int err = vtc__journal_own(txn->journal, pool->name, match->tag, false);
+
+	return err ? err : vtc__journal_remove(txn->journal, id);
 }
 
 static int undo_filter(struct vtc__txn *txn, const struct vtc_pool *pool,
@@ -293,7 +324,7 @@ static int undo_filter(struct vtc__txn *txn, const struct vtc_pool *pool,
 		return err;
 	}
 	tag = match->tag;
-	err = vtc__journal_remove(txn->journal, match->id);
+	err = forget_match(txn, pool, match);
 	if (err) {
 		explain(pool, err, REMOVE, filter);
 		vtc__err_message(pool->ctx, "the journal cannot be written");
@@ -322,7 +353,9 @@ int vtc_pool_remove_filter(struct vtc_pool *pool, const struct vtc_filter *given
 	if (!err)
 		err = vtc__rate_refresh(&txn, pool);
 	err = vtc__pool_finish(pool, &txn, err);
-	if (!err)
+	if (err)
+		refresh_again(pool, REMOVE);
+	else
 		vtc__pool_tell_filters(pool);
 	return err;
 }

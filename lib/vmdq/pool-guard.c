@@ -72,6 +72,7 @@ static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *chang
 	if (err)
 		return explain(txn, err, "the guard program cannot be loaded");
 	err = note_guard(txn, &step);
+	memcpy(data, &step, sizeof(step));
 	mode = step.id.mode;
 	if (!err)
 		err = vtc__guard_attach(guard, &step.id);
@@ -168,6 +169,63 @@ static bool tags_shown(struct vtc__txn *txn)
 
 /* ---- What a pool needs of it ---- */
 
+/* Works on a copy: it may change the journal. */
+static int do_again(struct vtc__txn *txn, const struct vtc__step_kind *kind,
+		    const struct vtc__record *record)
+{
+	_Alignas(max_align_t) char data[VTC__JOURNAL_DATA_MAX];
+	uint64_t id = record->id;
+	size_t len = record->len;
+	bool changed = false;
+	int err;
+
+	memcpy(data, record->data, len);
+	err = kind->apply(txn, data, len, &changed);
+	return !err && changed ? vtc__journal_update(txn->journal, id, data, len) : err;
+}
+
+/* What all pools have in the guard; what cannot be entered is left to their audits. */
+static void fill_guard(struct vtc__txn *txn)
+{
+	const struct vtc__step_kind *const kinds[] = { &vtc__step_flood, &vtc__step_slot,
+						       &vtc__step_filter };
+	const struct vtc__record *record;
+	uint64_t id = 0;
+
+	while ((record = vtc__journal_find_next(txn->journal, id))) {
+		id = record->id;
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+			if (strcmp(record->kind, kinds[i]->name) != 0)
+				continue;
+			if (do_again(txn, kinds[i], record))
+				vtc__log(txn->ctx, VTC_LOG_WARNING,
+					 "%s: a step (%s) of the lost guard is not back",
+					 txn->uplink.name, kinds[i]->name);
+			break;
+		}
+	}
+}
+
+/* It may have been taken off, and pools that are only kept are audited by nobody. */
+static int keep_guard(struct vtc__txn *txn)
+{
+	const struct vtc__record *record =
+		vtc__step_find(txn, "", vtc__step_guard.name, 0);
+	char text[160] = "";
+	int state = guard_check(txn, record->data, record->len, text, sizeof(text));
+	int err;
+
+	if (state == 1)
+		return 0;
+	if (state < 0)
+		return explain(txn, state, "the guard program cannot be looked at");
+	vtc__log(txn->ctx, VTC_LOG_WARNING, "%s; it is put on again", text);
+	err = do_again(txn, &vtc__step_guard, record);
+	if (!err)
+		fill_guard(txn);
+	return err;
+}
+
 static int bring_guard(struct vtc__txn *txn, const struct vtc_pool *pool)
 {
 	struct vtc__guard_step step = {
@@ -178,7 +236,7 @@ static int bring_guard(struct vtc__txn *txn, const struct vtc_pool *pool)
 	};
 
 	if (vtc__pool_guard_step(txn))
-		return 0;
+		return keep_guard(txn);
 	return vtc__step_do(txn, "", &vtc__step_guard, 0, &step, sizeof(step), NULL);
 }
 

@@ -43,7 +43,10 @@ struct vtc__pool_port {
 	int (*socket)(struct vtc__pool_port *port, unsigned int queue);
 	/* A pool of the port's own, which is audited with this one. May be NULL. */
 	struct vtc_pool *(*inner)(struct vtc__pool_port *port);
-	/* What was sent: fills tx_ numbers and their valid bits. May be NULL. */
+	/*
+	 * What was sent, and found no room: fills tx_ numbers, adds to rx_dropped, and
+	 * sets their valid bits. May be NULL.
+	 */
 	void (*stats)(struct vtc__pool_port *port, struct vtc_pool_stats *stats);
 	/* Filters were added or removed; no transaction is under way. */
 	void (*filters_changed)(struct vtc__pool_port *port);

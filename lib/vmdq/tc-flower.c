@@ -417,6 +417,17 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 	return 0;
 }
 
+/* The target as it was noted, or as it is called: an audit that was killed noted less. */
+static bool is_target(struct vtc__txn *txn, const struct vtc__flower *flower,
+		      uint32_t ifindex)
+{
+	char name[VTC__IFNAME_LEN];
+
+	return !ifindex || ifindex == flower->target ||
+	       (vtc__ifname(txn->ctx, ifindex, name) == 0 &&
+		strcmp(name, flower->target_name) == 0);
+}
+
 static int undo(struct vtc__txn *txn, const void *data, size_t len)
 {
 	const struct vtc__flower *flower = data;
@@ -430,7 +441,7 @@ static int undo(struct vtc__txn *txn, const void *data, size_t len)
 		return 0;
 	if (err)
 		return explain(txn, err, "look for flower filter");
-	if (!found.same_key || (found.target && found.target != flower->target))
+	if (!found.same_key || !is_target(txn, flower, found.target))
 		return 0;
 	return remove_filter(txn, flower);
 }

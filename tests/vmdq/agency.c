@@ -416,6 +416,26 @@ START_TEST(what_machines_send_leaves_by_the_card)
 }
 END_TEST
 
+/* The relay does not run. */
+START_TEST(what_a_port_has_no_room_for_is_counted)
+{
+	struct vtc_pool_stats stats = { .sz = sizeof(stats) };
+	struct vm a = vm_new("a", NULL, 0);
+
+	filter(a.pool, mac_a, NET_VLAN_NONE);
+	ck_assert_errno(vtc_pool_get_stats(a.pool, &stats), 0);
+	ck_assert(stats.valid & VTC_POOL_STAT_RX_DROPPED);
+	ck_assert_uint_eq(stats.rx_dropped, 0);
+	for (unsigned int i = 0; i < 3000; i++)
+		send_one(mac_a, NET_VLAN_NONE, i % FRAMES);
+	to_host(1);
+	ck_assert_errno(vtc_pool_get_stats(a.pool, &stats), 0);
+	ck_assert_uint_gt(stats.rx_dropped, 0);
+	ck_assert_uint_le(stats.rx_dropped, 3000);
+	vm_free(&a);
+}
+END_TEST
+
 START_TEST(group_frames_are_for_members_of_the_vlan)
 {
 	struct vm a = vm_new("a", NULL, VTC_POOL_F_GROUP_COPY);
@@ -961,6 +981,7 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, each_machine_gets_its_own);
 	tcase_add_test(c, what_machines_send_leaves_by_the_card);
+	tcase_add_test(c, what_a_port_has_no_room_for_is_counted);
 	tcase_add_test(c, group_frames_are_for_members_of_the_vlan);
 	tcase_add_test(c, an_interface_of_its_own);
 	tcase_add_test(c, spread_over_the_queues_of_a_guest);

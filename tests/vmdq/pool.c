@@ -413,6 +413,22 @@ START_TEST(a_name_is_used_once)
 }
 END_TEST
 
+START_TEST(a_handle_is_of_one_pool_and_not_of_the_next_of_its_name)
+{
+	struct vtc_pool *first = request("vm", NULL, 0), *handle, *second;
+	struct vtc_pool_stats stats = { .sz = sizeof(stats) };
+
+	ck_assert_errno(vtc_pool_open(ctx, NIC, "vm", &handle), 0);
+	release(first);
+	second = request("vm", NULL, 0);
+	ck_assert_errno(vtc_pool_get_stats(handle, &stats), -ENOENT);
+	ck_assert_errno(vtc_pool_release(handle), 0);
+	ck_assert_errno(vtc_pool_get_stats(second, &stats), 0);
+	release(second);
+	expect_as_before();
+}
+END_TEST
+
 START_TEST(a_card_has_64_pools)
 {
 	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
@@ -749,6 +765,7 @@ START_TEST(one_damaged_journal_does_not_stop_the_others)
 
 	in_child(make_mortal);
 	damage_journal();
+	ck_assert_uint_eq(count_pools(0), 1);
 	ck_assert_errno(vtc_pool_recover(ctx, NULL, &recovery), -EBADMSG);
 	ck_assert_uint_eq(recovery.pools, 1);
 	net_run("ls %s/*-99.journal >/dev/null && rm %s/*-99.journal", state_dir,
@@ -821,6 +838,30 @@ START_TEST(a_guard_that_was_taken_off_comes_back)
 	close(a);
 	close(b);
 	expect_as_before();
+}
+END_TEST
+
+/* Nobody audits them, and the next pool needs it. */
+START_TEST(a_guard_that_was_taken_off_below_kept_pools_comes_back)
+{
+	int tap = net_open_tap("vtct0");
+	struct vtc_pool *kept, *next;
+	struct vtc_pool_audit found;
+
+	free(before);
+	before = net_snapshot(NIC, state_dir);
+	in_child(make_kept);
+	net_run("ip link set " NIC " xdp off");
+	next = request("next", NULL, 0);
+	ck_assert_errno(vtc_pool_open(ctx, NIC, "web", &kept), 0);
+	found = audit(kept);
+	ck_assert_uint_eq(found.repaired, 0);
+	ck_assert_uint_eq(found.failed, 0);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	release(next);
+	release(kept);
+	expect_as_before();
+	close(tap);
 }
 END_TEST
 
@@ -1115,6 +1156,7 @@ static Suite *suite(void)
 		&what_a_filter_does_not_match_does_not_count,
 		&a_name_is_used_once,
 		&a_card_has_64_pools,
+		&a_handle_is_of_one_pool_and_not_of_the_next_of_its_name,
 		&a_full_table_changes_nothing,
 		&hidden_tags_refuse_filters_of_vlans,
 		&the_choice_has_reasons,
@@ -1128,6 +1170,7 @@ static Suite *suite(void)
 		&two_processes_come_and_go,
 		&an_audit_without_losses_does_nothing,
 		&a_guard_that_was_taken_off_comes_back,
+		&a_guard_that_was_taken_off_below_kept_pools_comes_back,
 		&a_target_may_go_and_come,
 		&a_target_may_be_away_for_a_while,
 		&events_lead_to_an_audit,

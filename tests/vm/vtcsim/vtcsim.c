@@ -19,8 +19,12 @@
 #include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/version.h>
 #include <net/pkt_cls.h>
 #include <net/pkt_sched.h>
+#if IS_ENABLED(CONFIG_NET_SHAPER)
+#include <net/net_shaper.h>
+#endif
 
 #define QUEUES	 8
 #define RULES	 16
@@ -73,6 +77,14 @@ MODULE_PARM_DESC(ntuple_fixed, "rx-ntuple-filter is fixed off");
 static bool forward_fixed;
 module_param(forward_fixed, bool, 0444);
 MODULE_PARM_DESC(forward_fixed, "l2-fwd-offload is fixed off");
+
+static bool shapers;
+module_param(shapers, bool, 0444);
+MODULE_PARM_DESC(shapers, "net-shapers of queues, and of groups of them (Linux 6.13)");
+
+static int shaper_error;
+module_param(shaper_error, int, 0644);
+MODULE_PARM_DESC(shaper_error, "errno number with which the next shaper is refused");
 
 static uint queues = QUEUES;
 module_param(queues, uint, 0444);
@@ -330,6 +342,23 @@ static void forget_rules(struct card *card)
 	spin_unlock_bh(&card->lock);
 }
 
+/* A device with shapers is opened and stopped with its lock held. */
+static void switch_queue(struct queue *queue, bool on)
+{
+#if IS_ENABLED(CONFIG_NET_SHAPER)
+	if (shapers && on)
+		napi_enable_locked(&queue->napi);
+	else if (shapers)
+		napi_disable_locked(&queue->napi);
+	if (shapers)
+		return;
+#endif
+	if (on)
+		napi_enable(&queue->napi);
+	else
+		napi_disable(&queue->napi);
+}
+
 static int card_open(struct net_device *dev)
 {
 	struct card *card = *(struct card **)netdev_priv(dev);
@@ -341,7 +370,7 @@ static int card_open(struct net_device *dev)
 		spin_unlock_bh(&card->lock);
 	}
 	for (i = 0; i < QUEUES; i++)
-		napi_enable(&card->queues[i].napi);
+		switch_queue(&card->queues[i], true);
 	netif_tx_start_all_queues(dev);
 	netif_carrier_on(dev);
 	netif_carrier_on(card->wire);
@@ -358,7 +387,7 @@ static int card_stop(struct net_device *dev)
 	netif_tx_stop_all_queues(dev);
 	synchronize_net();
 	for (i = 0; i < QUEUES; i++) {
-		napi_disable(&card->queues[i].napi);
+		switch_queue(&card->queues[i], false);
 		skb_queue_purge(&card->queues[i].backlog);
 	}
 	if (flush_on_down)
@@ -670,6 +699,13 @@ static int read_rule(struct card *card, struct ethtool_rxnfc *info)
 	return 0;
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+static u32 card_get_rings(struct net_device *dev)
+{
+	return (*(struct card **)netdev_priv(dev))->channels;
+}
+#endif
+
 static int card_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
 			  u32 *locations)
 {
@@ -821,13 +857,73 @@ static const struct ethtool_ops card_ethtool_ops = {
 	.modify_rxfh_context = card_modify_context,
 	.remove_rxfh_context = card_remove_context,
 	.get_rxnfc = card_get_rxnfc,
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	.get_rx_ring_count = card_get_rings,
+#endif
 	.set_rxnfc = card_set_rxnfc,
 	.get_sset_count = card_sset_count,
 	.get_strings = card_get_strings,
 	.get_ethtool_stats = card_get_stats,
+#ifdef ETHTOOL_OP_NEEDS_RTNL_SCHANNELS
+	.op_needs_rtnl = ETHTOOL_OP_NEEDS_RTNL_SCHANNELS,
+#endif
 };
 
-static const struct net_device_ops card_ops = {
+/* ---- Shapers: the kernel keeps them ---- */
+
+#if IS_ENABLED(CONFIG_NET_SHAPER)
+static int shaper_refusal(void)
+{
+	return -xchg(&shaper_error, 0);
+}
+
+static int card_shaper_set(struct net_shaper_binding *binding,
+			   const struct net_shaper *shaper,
+			   struct netlink_ext_ack *extack)
+{
+	return shaper_refusal();
+}
+
+static int card_shaper_group(struct net_shaper_binding *binding, int leaves_count,
+			     const struct net_shaper *leaves,
+			     const struct net_shaper *node,
+			     struct netlink_ext_ack *extack)
+{
+	return shaper_refusal();
+}
+
+static int card_shaper_delete(struct net_shaper_binding *binding,
+			      const struct net_shaper_handle *handle,
+			      struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+/* Queues have no weights, nodes no minimum. */
+static void card_shaper_capabilities(struct net_shaper_binding *binding,
+				     enum net_shaper_scope scope, unsigned long *caps)
+{
+	if (scope == NET_SHAPER_SCOPE_QUEUE)
+		*caps = BIT(NET_SHAPER_A_CAPS_SUPPORT_METRIC_BPS) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_NESTING) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_BW_MIN) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_BW_MAX);
+	else if (scope == NET_SHAPER_SCOPE_NODE)
+		*caps = BIT(NET_SHAPER_A_CAPS_SUPPORT_METRIC_BPS) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_BW_MAX) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_WEIGHT);
+}
+
+static const struct net_shaper_ops card_shaper_ops = {
+	.group = card_shaper_group,
+	.set = card_shaper_set,
+	.delete = card_shaper_delete,
+	.capabilities = card_shaper_capabilities,
+};
+#endif
+
+/* Shapers are there if they are asked for. */
+static struct net_device_ops card_ops = {
 	.ndo_open = card_open,
 	.ndo_stop = card_stop,
 	.ndo_start_xmit = card_xmit,
@@ -985,6 +1081,13 @@ static int __init vtcsim_init(void)
 
 	if (!queues || queues > QUEUES || !cards || cards > 64)
 		return -EINVAL;
+	if (shapers) {
+#if IS_ENABLED(CONFIG_NET_SHAPER)
+		card_ops.net_shaper_ops = &card_shaper_ops;
+#else
+		return -EOPNOTSUPP;
+#endif
+	}
 	all = kcalloc(cards, sizeof(*all), GFP_KERNEL);
 	if (!all)
 		return -ENOMEM;

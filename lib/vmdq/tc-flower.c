@@ -25,6 +25,9 @@
 #define PRIORITY_GROUP	22016u
 #define PRIORITY_FILTER (PRIORITY_GROUP + VTC_POOL_MAX)
 
+/* Slots are told apart by a part of their filters' handles. */
+#define SLOT(handle) ((handle) >> 24)
+
 #define MESSAGE_MAX 512
 
 static bool has_mac(const struct vtc__flower *flower)
@@ -336,16 +339,42 @@ static int remove_filter(struct vtc__txn *txn, const struct vtc__flower *flower)
 	return explain(txn, err, "delete flower filter");
 }
 
-/* The target of that name today, if the one of then is gone. */
+/*
+ * Whether a filter of the pool leads to this target as the kernel sees it: then its index
+ * still means the same interface. That of one which is gone may be another's by now.
+ */
+static int is_held(struct vtc__txn *txn, const struct vtc__flower *flower)
+{
+	const struct vtc__record *record = NULL;
+	struct vtc__flower other;
+	struct found found;
+
+	while ((record = vtc__journal_foreach_next(txn->journal, record))) {
+		int err;
+
+		if (strcmp(record->kind, vtc__step_flower.name) != 0 ||
+		    record->len < sizeof(other))
+			continue;
+		memcpy(&other, record->data, sizeof(other));
+		if (SLOT(other.handle) != SLOT(flower->handle) ||
+		    other.target != flower->target)
+			continue;
+		err = find(txn, &other, &found);
+		if (err)
+			return err;
+		if (found.same_key && found.target == flower->target)
+			return 1;
+	}
+	return 0;
+}
+
+/* The target of that name today: the one of then is gone. */
 static int renew_target(struct vtc__txn *txn, struct vtc__flower *flower, bool *changed)
 {
-	char name[VTC__IFNAME_LEN];
-	int err;
+	uint32_t before = flower->target;
+	int err = vtc__ifindex(txn->ctx, flower->target_name, &flower->target);
 
-	if (vtc__ifname(txn->ctx, flower->target, name) == 0)
-		return 0;
-	err = vtc__ifindex(txn->ctx, flower->target_name, &flower->target);
-	*changed = !err;
+	*changed = !err && flower->target != before;
 	if (!err)
 		return 0;
 	vtc__err(txn->ctx, err, VTC_ERROR_ORIGIN_SYSTEM, "add flower filter", "target %s",
@@ -377,16 +406,17 @@ static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
 	struct vtc__flower *flower = data;
 	struct found found;
-	int err;
+	int err, held;
 
 	if (len < sizeof(*flower))
 		return -EBADMSG;
 	err = find(txn, flower, &found);
-	if (err)
-		return explain(txn, err, "look for flower filter");
+	held = err ? err : is_held(txn, flower);
+	if (held < 0)
+		return explain(txn, held, "look for flower filter");
 	if (found.same_key)
 		err = remove_filter(txn, flower);
-	if (!err)
+	if (!err && !held)
 		err = renew_target(txn, flower, changed);
 	if (err)
 		return err;

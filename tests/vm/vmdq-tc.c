@@ -470,6 +470,41 @@ START_TEST(a_target_that_was_made_anew_is_found)
 }
 END_TEST
 
+/* The index of the target that is gone belongs to an interface that was moved here. */
+START_TEST(a_stranger_with_the_index_of_the_target_gets_nothing)
+{
+	const char *address = lab_read("class/net/guest0/address");
+	struct vtc_pool_audit audit = { .sz = sizeof(audit) };
+	struct vtc_mac mac = guest_mac(0);
+	long index = lab_read_number("class/net/target0/ifindex");
+
+	request(0, VTC_POOL_F_GROUP_COPY);
+	lab_do("ip netns add other && ip -n other link add stranger index %ld type veth "
+	       "peer name spy && ip -n other link set spy netns 1 && ip link del target0 && "
+	       "ip -n other link set stranger netns 1 && ip netns del other && "
+	       "ip link set stranger up && ip link set spy up",
+	       index);
+	ck_assert_int_eq(lab_read_number("class/net/stranger/ifindex"), index);
+	plug_in("far", 0);
+	settle();
+	/* There is no target of that name: its filters cannot be made anew. */
+	(void)vtc_pool_audit(pools[0], &audit);
+	ck_assert_uint_gt(audit.failed, 0);
+	expect_at("to the pool", &mac, NONE, NOBODY);
+	expect_at("to everybody", &everybody, NONE, NOBODY);
+	ck_assert_int_eq(lab_read_number("class/net/spy/statistics/rx_packets"), 0);
+	wire_close(&wire);
+	lab_do("ip link del stranger");
+	make_pair("target0", "guest0");
+	lab_do("ip link set guest0 address %s", address);
+	ck_assert_uint_gt(pools_audit(ctx, pools[0]), 0);
+	plug_in("far", 1);
+	settle();
+	expect_at("to the pool", &mac, NONE, AT(GUEST));
+	release_all(1);
+}
+END_TEST
+
 START_TEST(frames_are_counted)
 {
 	const uint64_t len = 14 + WIRE_PAYLOAD;
@@ -595,6 +630,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_lost_is_made_again);
 	tcase_add_test(tcase, what_somebody_changed_is_left_alone);
 	tcase_add_test(tcase, a_target_that_was_made_anew_is_found);
+	tcase_add_test(tcase, a_stranger_with_the_index_of_the_target_gets_nothing);
 	tcase_add_test(tcase, frames_are_counted);
 	tcase_add_test(tcase, a_killed_process_leaves_nothing);
 	tcase_add_test(tcase, a_fault_at_any_change_leaves_nothing);

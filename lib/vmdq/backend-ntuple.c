@@ -126,6 +126,41 @@ static int do_context(struct vtc__txn *txn, struct vtc_pool *pool)
 	return err == -EOPNOTSUPP ? 0 : err;
 }
 
+static bool has_context(struct vtc__txn *txn, const struct vtc_pool *pool)
+{
+	return vtc__step_find(txn, pool->name, vtc__step_context.name, 0);
+}
+
+static int do_rule(struct vtc__txn *txn, struct vtc_pool *pool,
+		   const struct vtc_filter *filter, uint32_t tag)
+{
+	uint32_t queues = has_context(txn, pool) ? pool->data.queue_count : 1;
+
+	return vtc__do_rule(txn, pool->name, tag, filter, pool->data.queue_first, queues);
+}
+
+/*
+ * Many drivers have flow rules, but none for a MAC. Only a try tells: with an address
+ * that nobody has.
+ */
+static int try_rule(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	static const struct vtc_filter nobody = {
+		.mac = { { 0x02, 'v', 't', 'c', 0, 0 } },
+		.match = VTC_FILTER_MAC,
+	};
+	const struct vtc__record *record;
+	int err = do_rule(txn, pool, &nobody, 0);
+
+	if (err == -EOPNOTSUPP)
+		vtc__err_message(txn->ctx, "the driver takes no rule that sends the "
+					   "frames for a MAC to a queue");
+	if (err)
+		return err;
+	record = vtc__step_find(txn, pool->name, vtc__step_rule.name, 0);
+	return record ? vtc__step_undo(txn, record->id) : 0;
+}
+
 static int request(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	int err = vtc__do_feature(txn, VTC__FEATURE_NTUPLE, true);
@@ -134,12 +169,9 @@ static int request(struct vtc__txn *txn, struct vtc_pool *pool)
 		err = do_queues(txn, pool);
 	if (!err)
 		err = do_context(txn, pool);
+	if (!err)
+		err = try_rule(txn, pool);
 	return err ? err : vtc__pool_do_guard(txn, pool);
-}
-
-static bool has_context(struct vtc__txn *txn, const struct vtc_pool *pool)
-{
-	return vtc__step_find(txn, pool->name, vtc__step_context.name, 0);
 }
 
 static const char *note(struct vtc__txn *txn, const struct vtc_pool *pool)
@@ -209,7 +241,6 @@ static int refuse(struct vtc__txn *txn, const struct vtc_pool *pool)
 static int add_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 		      const struct vtc_filter *filter, uint32_t tag)
 {
-	uint32_t queues = 1;
 	struct vtc_filter rule;
 	int err = on_card(&txn->uplink, filter, &rule);
 
@@ -218,9 +249,7 @@ static int add_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 	err = vtc__pool_do_guard_filter(txn, pool, filter, tag);
 	if (err || has_rule(txn, pool, &rule))
 		return err;
-	if (has_context(txn, pool))
-		queues = pool->data.queue_count;
-	return vtc__do_rule(txn, pool->name, tag, &rule, pool->data.queue_first, queues);
+	return do_rule(txn, pool, &rule, tag);
 }
 
 static bool apart(const struct vtc__uplink *uplink, const struct vtc_filter *a,

@@ -703,6 +703,31 @@ START_TEST(left_to_itself_the_library_takes_the_rules)
 }
 END_TEST
 
+/* As with ice before Linux 6.11: there are rules, but none that matches a MAC. */
+START_TEST(a_card_without_rules_for_a_mac_is_left_to_the_program)
+{
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+	struct vtc_pool *pool;
+	const char *before, *why;
+
+	load("forward_fixed=1 no_ether=1");
+	refuse(VTC_POOL_BACKEND_NTUPLE, -EOPNOTSUPP, "takes no rule that sends");
+	before = state();
+	opts.name = "vm";
+	ck_assert_errno(vtc_pool_request(ctx, CARD, &opts, &pool), 0);
+	ck_assert_uint_eq(pools_info(pool).backend, VTC_POOL_BACKEND_XDP);
+	ck_assert_int_eq(vtc_pool_choice_get_reason(vtc_pool_get_choice(pool),
+						    VTC_POOL_BACKEND_NTUPLE, &why),
+			 0);
+	ck_assert_has(why, "takes no rule that sends");
+	pools_add(ctx, pool, pools_mac(&mine));
+	(void)queues_of(&mine, NO_VLAN);
+	ck_assert_uint_eq(pools_stats(ctx, pool).rx_packets, FRAMES);
+	pools_release(ctx, pool);
+	expect_state(before);
+}
+END_TEST
+
 /* ---- L2 forwarding ---- */
 
 static struct vtc_pool *request_macvlan(const char *name)
@@ -885,6 +910,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, rules_of_others_make_no_way);
 	tcase_add_test(tcase, refusals_change_nothing_and_say_why);
 	tcase_add_test(tcase, left_to_itself_the_library_takes_the_rules);
+	tcase_add_test(tcase, a_card_without_rules_for_a_mac_is_left_to_the_program);
 	tcase_add_test(tcase, frames_come_out_at_the_macvlan);
 	tcase_add_test(tcase, a_macvlan_has_one_address_and_no_vlan);
 	tcase_add_test(tcase, a_port_of_a_bridge_carries_no_macvlans);

@@ -54,6 +54,10 @@ static bool drop_vlan;
 module_param(drop_vlan, bool, 0644);
 MODULE_PARM_DESC(drop_vlan, "take rules with a VLAN, but match the MAC alone");
 
+static bool no_ether;
+module_param(no_ether, bool, 0644);
+MODULE_PARM_DESC(no_ether, "no rules that match Ethernet addresses");
+
 static bool channels_first;
 module_param(channels_first, bool, 0644);
 MODULE_PARM_DESC(channels_first, "no change of channels while there are rules");
@@ -698,6 +702,8 @@ static int check_rule(const struct card *card, const struct ethtool_rx_flow_spec
 {
 	u32 type = spec->flow_type & ~(FLOW_EXT | FLOW_RSS);
 
+	if (no_ether)
+		return -EOPNOTSUPP;
 	if (type != ETHER_FLOW || spec->m_u.ether_spec.h_proto ||
 	    !is_zero_ether_addr(spec->m_u.ether_spec.h_source))
 		return -EINVAL;

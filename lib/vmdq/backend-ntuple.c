@@ -209,9 +209,10 @@ static bool is_equal(const struct vtc_filter *a, const struct vtc_filter *b)
 		memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0);
 }
 
-/* Two filters of a pool that are one for the card need one rule. */
-static bool has_rule(struct vtc__txn *txn, const struct vtc_pool *pool,
-		     const struct vtc_filter *filter)
+/* Two filters of a pool that are one for the card need one rule; NULL: there is none. */
+static const struct vtc__record *find_rule(struct vtc__txn *txn,
+					   const struct vtc_pool *pool,
+					   const struct vtc_filter *filter)
 {
 	const struct vtc__record *record;
 	uint64_t id = 0;
@@ -224,9 +225,67 @@ static bool has_rule(struct vtc__txn *txn, const struct vtc_pool *pool,
 			continue;
 		memcpy(&rule, record->data, sizeof(rule));
 		if (is_equal(&rule.filter, filter))
-			return true;
+			return record;
 	}
-	return false;
+	return NULL;
+}
+
+/* Another filter of the pool that is the same for the card; 0: there is none. */
+static uint32_t find_heir(struct vtc__txn *txn, const struct vtc_pool *pool,
+			  const struct vtc_filter *rule, uint32_t tag)
+{
+	const struct vtc__record *record;
+	struct vtc_filter other;
+	uint64_t id = 0;
+
+	while ((record = vtc__step_find(txn, pool->name, vtc__step_match.name, id))) {
+		id = record->id;
+		if (record->tag != tag && vtc__pool_match_of(record, &other) &&
+		    on_card(&txn->uplink, &other, &other) == 0 && is_equal(&other, rule))
+			return record->tag;
+	}
+	return 0;
+}
+
+/*
+ * The rule stays on the card as it is, and is the heir's from now on, also if what comes
+ * after fails.
+ */
+static int hand_over(struct vtc__txn *txn, const struct vtc_pool *pool,
+		     const struct vtc__record *record, uint32_t heir)
+{
+	uint64_t old = record->id, id;
+	struct vtc__rule rule;
+	int err;
+
+	memcpy(&rule, record->data, sizeof(rule));
+	err = vtc__journal_add(txn->journal, pool->name, vtc__step_rule.name, heir, &rule,
+			       sizeof(rule), &id);
+	if (!err) {
+		txn->first = id + 1;
+		err = vtc__journal_remove(txn->journal, old);
+	}
+	if (err) {
+		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, txn->operation);
+		vtc__err_message(txn->ctx, "the journal cannot be written");
+	}
+	return err;
+}
+
+static int leave_filter(struct vtc__txn *txn, struct vtc_pool *pool,
+			const struct vtc_filter *filter, uint32_t tag)
+{
+	const struct vtc__record *record;
+	struct vtc_filter rule;
+	uint32_t heir;
+
+	if (on_card(&txn->uplink, filter, &rule))
+		return 0;
+	record = find_rule(txn, pool, &rule);
+	if (!record || record->tag != tag)
+		return 0;
+	heir = find_heir(txn, pool, &rule, tag);
+	return heir ? hand_over(txn, pool, record, heir) : 0;
 }
 
 static int refuse(struct vtc__txn *txn, const struct vtc_pool *pool)
@@ -247,7 +306,7 @@ static int add_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 	if (err)
 		return refuse(txn, pool);
 	err = vtc__pool_do_guard_filter(txn, pool, filter, tag);
-	if (err || has_rule(txn, pool, &rule))
+	if (err || find_rule(txn, pool, &rule))
 		return err;
 	return do_rule(txn, pool, &rule, tag);
 }
@@ -268,6 +327,7 @@ const struct vtc__backend vtc__backend_ntuple = {
 	.probe = probe,
 	.request = request,
 	.add_filter = add_filter,
+	.leave_filter = leave_filter,
 	.apart = apart,
 	.note = note,
 };

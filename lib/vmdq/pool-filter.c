@@ -66,7 +66,7 @@ int vtc__pool_do_match(struct vtc__txn *txn, struct vtc_pool *pool,
 
 /* ---- Looking for one ---- */
 
-static bool is_match(const struct vtc__record *record, struct vtc_filter *ret)
+bool vtc__pool_match_of(const struct vtc__record *record, struct vtc_filter *ret)
 {
 	if (strcmp(record->kind, vtc__step_match.name) != 0 ||
 	    record->len != sizeof(*ret))
@@ -102,8 +102,8 @@ static const struct vtc__record *find_equal(struct vtc__txn *txn,
 	struct vtc_filter other;
 
 	while ((record = vtc__journal_foreach_next(txn->journal, record)))
-		if (strcmp(record->group, pool->name) == 0 && is_match(record, &other) &&
-		    equal(filter, &other))
+		if (strcmp(record->group, pool->name) == 0 &&
+		    vtc__pool_match_of(record, &other) && equal(filter, &other))
 			return record;
 	return NULL;
 }
@@ -225,7 +225,7 @@ static int check_overlap(struct vtc__txn *txn, const struct vtc_pool *pool,
 	while ((record = vtc__journal_foreach_next(txn->journal, record))) {
 		bool own = strcmp(record->group, pool->name) == 0;
 
-		if (!is_match(record, &other))
+		if (!vtc__pool_match_of(record, &other))
 			continue;
 		if (equal(filter, &other) ||
 		    (!own && (!apart(pool->backend, &txn->uplink, filter, &other) ||
@@ -279,12 +279,13 @@ static int explain_left(const struct vtc_pool *pool, const struct vtc_filter *fi
 	return err;
 }
 
-static int undo_filter(struct vtc__txn *txn, const struct vtc_pool *pool,
+static int undo_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 		       const struct vtc_filter *filter)
 {
 	const struct vtc__record *match = find_equal(txn, pool, filter);
 	struct vtc__undone undone = { .undone = 0 };
 	uint32_t tag;
+	uint64_t id;
 	int err;
 
 	if (!match) {
@@ -293,7 +294,13 @@ static int undo_filter(struct vtc__txn *txn, const struct vtc_pool *pool,
 		return err;
 	}
 	tag = match->tag;
-	err = vtc__journal_remove(txn->journal, match->id);
+	id = match->id;
+	err = pool->backend->leave_filter
+		      ? pool->backend->leave_filter(txn, pool, filter, tag)
+		      : 0;
+	if (err)
+		return err;
+	err = vtc__journal_remove(txn->journal, id);
 	if (err) {
 		explain(pool, err, REMOVE, filter);
 		vtc__err_message(pool->ctx, "the journal cannot be written");
@@ -346,7 +353,7 @@ int vtc_pool_get_filter(struct vtc_pool *pool, unsigned int index,
 		record = vtc__step_find(&txn, pool->name, vtc__step_match.name, id);
 		id = record ? record->id : 0;
 	} while (record && index--);
-	if (!record || !is_match(record, ret_filter))
+	if (!record || !vtc__pool_match_of(record, ret_filter))
 		err = -ENOENT;
 	vtc__txn_end(&txn);
 	return err;

@@ -117,6 +117,12 @@ struct vtc__backend {
 	int (*add_filter)(struct vtc__txn *txn, struct vtc_pool *pool,
 			  const struct vtc_filter *filter, uint32_t tag);
 	/*
+	 * Before the steps with this tag are undone: give to other filters of the pool
+	 * what they share with this one. Writes the error record. May be NULL.
+	 */
+	int (*leave_filter)(struct vtc__txn *txn, struct vtc_pool *pool,
+			    const struct vtc_filter *filter, uint32_t tag);
+	/*
 	 * Whether a filter can be beside one of another pool: false: the hardware cannot
 	 * tell them apart, or which one would win is not known.
 	 */
@@ -162,6 +168,8 @@ bool vtc__pool_name_ok(const char *name);
 
 /* ---- Filters (pool-filter.c) ---- */
 
+/* A record of a filter (kind "match") and what it is; false: it makes no sense. */
+bool vtc__pool_match_of(const struct vtc__record *record, struct vtc_filter *ret);
 /* The filter of a group with this tag; NULL: none. */
 const struct vtc__record *vtc__pool_find_tag(struct vtc__txn *txn, const char *group,
 					     uint32_t tag);

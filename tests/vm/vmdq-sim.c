@@ -585,6 +585,42 @@ START_TEST(where_and_is_or_the_mac_alone_is_matched)
 }
 END_TEST
 
+/* A filter goes whose rule on the card is another's as well; then that one goes. */
+static void expect_shared(struct vtc_filter a, struct vtc_filter b, int vlan)
+{
+	struct vtc_pool *pool = request("vm", 1, NULL);
+
+	pools_add(ctx, pool, a);
+	pools_add(ctx, pool, b);
+	ck_assert_has(lab_do("ethtool -n " CARD), "Total 1 rules");
+	ck_assert_errno(vtc_pool_remove_filter(pool, &a), 0);
+	ck_assert_has(lab_do("ethtool -n " CARD), "Total 1 rules");
+	ck_assert_uint_eq(queues_of(&mine, vlan), ON(4));
+	ck_assert_uint_eq(pools_audit(ctx, pool), 0);
+	lab_do("ethtool -n " CARD " | sed -n 's/Filter: //p' | "
+	       "xargs ethtool -N " CARD " delete");
+	expect_repair(pool, "flow rule MAC 02:11:00:00:00:01");
+	ck_assert_uint_eq(queues_of(&mine, vlan), ON(4));
+	pools_add(ctx, pool, a);
+	ck_assert_errno(vtc_pool_remove_filter(pool, &b), 0);
+	ck_assert_has(lab_do("ethtool -n " CARD), "Total 1 rules");
+	ck_assert_errno(vtc_pool_remove_filter(pool, &a), 0);
+	ck_assert_has(lab_do("ethtool -n " CARD), "Total 0 rules");
+	pools_release(ctx, pool);
+}
+
+START_TEST(a_rule_of_two_filters_goes_with_the_last)
+{
+	const char *before = state();
+
+	expect_shared(pools_both(&mine, 0), pools_mac(&mine), NO_VLAN);
+	expect_shared(pools_mac(&mine), pools_both(&mine, 0), NO_VLAN);
+	expect_state(before);
+	load("driver=igb vlan_mask=0xe000");
+	expect_shared(pools_both(&mine, 10), pools_both(&mine, 20), 20);
+}
+END_TEST
+
 static void check_picked(void)
 {
 	const char *before = state();
@@ -903,6 +939,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, a_driver_that_takes_no_vlan_is_told_of);
 	tcase_add_test(tcase, frames_without_tag_are_told_apart_by_the_guard);
 	tcase_add_test(tcase, where_and_is_or_the_mac_alone_is_matched);
+	tcase_add_test(tcase, a_rule_of_two_filters_goes_with_the_last);
 	tcase_add_test(tcase, the_card_picks_the_place);
 	tcase_add_test(tcase, the_card_picks_the_place_and_does_not_say_so);
 	tcase_add_test(tcase, a_part_that_the_driver_drops_is_noticed);

@@ -80,7 +80,11 @@ enum vtc_pool_backend {
 #define VTC_POOL_F_KEEP	       (1u << 0)
 /** The pool takes every frame that no filter of another pool names. */
 #define VTC_POOL_F_EVERYTHING  (1u << 1)
-/** Broadcast and multicast frames go to the stack and, as a copy, to the pool. */
+/**
+ * Broadcast and multicast frames go to the stack and, as a copy, to the pool: those of the
+ * VLANs that its filters name, of all if one names none, and none as long as it has no
+ * filter, unless it takes everything.
+ */
 #define VTC_POOL_F_GROUP_COPY  (1u << 2)
 /**
  * Attach the guard program behind the driver ("generic"), not in it: slower for the pool,

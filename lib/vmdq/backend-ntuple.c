@@ -247,31 +247,6 @@ static uint32_t find_heir(struct vtc__txn *txn, const struct vtc_pool *pool,
 	return 0;
 }
 
-/*
- * The rule stays on the card as it is, and is the heir's from now on, also if what comes
- * after fails.
- */
-static int hand_over(struct vtc__txn *txn, const struct vtc_pool *pool,
-		     const struct vtc__record *record, uint32_t heir)
-{
-	uint64_t old = record->id, id;
-	struct vtc__rule rule;
-	int err;
-
-	memcpy(&rule, record->data, sizeof(rule));
-	err = vtc__journal_add(txn->journal, pool->name, vtc__step_rule.name, heir, &rule,
-			       sizeof(rule), &id);
-	if (!err) {
-		txn->first = id + 1;
-		err = vtc__journal_remove(txn->journal, old);
-	}
-	if (err) {
-		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, txn->operation);
-		vtc__err_message(txn->ctx, "the journal cannot be written");
-	}
-	return err;
-}
-
 static int leave_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 			const struct vtc_filter *filter, uint32_t tag)
 {
@@ -285,7 +260,7 @@ static int leave_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 	if (!record || record->tag != tag)
 		return 0;
 	heir = find_heir(txn, pool, &rule, tag);
-	return heir ? hand_over(txn, pool, record, heir) : 0;
+	return heir ? vtc__pool_hand_over(txn, pool, record->id, heir) : 0;
 }
 
 static int refuse(struct vtc__txn *txn, const struct vtc_pool *pool)

@@ -64,6 +64,42 @@ int vtc__pool_do_match(struct vtc__txn *txn, struct vtc_pool *pool,
 			    sizeof(*filter), NULL);
 }
 
+/* First the new one, and as much its owner's as the old one is. */
+static int move_record(struct vtc__txn *txn, const struct vtc_pool *pool, uint64_t id,
+		       uint32_t tag)
+{
+	const struct vtc__record *record = vtc__journal_find(txn->journal, id);
+	uint8_t data[VTC__JOURNAL_DATA_MAX];
+	struct vtc__record old;
+	uint64_t now;
+	int err;
+
+	if (!record || record->len > sizeof(data))
+		return -EPROTO;
+	old = *record;
+	memcpy(data, record->data, record->len);
+	err = vtc__journal_add(txn->journal, old.group, old.kind, tag, data, old.len,
+			       &now);
+	if (err)
+		return err;
+	txn->first = now + 1;
+	if (pool->data.flags & VTC_POOL_F_KEEP)
+		err = vtc__journal_own(txn->journal, pool->name, true);
+	return err ? err : vtc__journal_remove(txn->journal, id);
+}
+
+int vtc__pool_hand_over(struct vtc__txn *txn, struct vtc_pool *pool, uint64_t id,
+			uint32_t tag)
+{
+	int err = move_record(txn, pool, id, tag);
+
+	if (!err)
+		return 0;
+	vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, txn->operation);
+	vtc__err_message(pool->ctx, "the journal cannot be written");
+	return err;
+}
+
 /* ---- Looking for one ---- */
 
 bool vtc__pool_match_of(const struct vtc__record *record, struct vtc_filter *ret)

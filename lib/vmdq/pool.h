@@ -173,6 +173,12 @@ bool vtc__pool_match_of(const struct vtc__record *record, struct vtc_filter *ret
 /* The filter of a group with this tag; NULL: none. */
 const struct vtc__record *vtc__pool_find_tag(struct vtc__txn *txn, const char *group,
 					     uint32_t tag);
+/*
+ * A step of a filter that goes is another filter's from now on, also if what comes after
+ * fails. Nothing but the journal changes. Writes the error record.
+ */
+int vtc__pool_hand_over(struct vtc__txn *txn, struct vtc_pool *pool, uint64_t id,
+			uint32_t tag);
 
 /* ---- What backends share (pool-guard.c, pool-slot.c) ---- */
 

@@ -40,6 +40,23 @@ static bool has_vlan(const struct vtc__flower *flower)
 	return flower->filter.match & VTC_FILTER_VLAN;
 }
 
+bool vtc__flower_is_group(const struct vtc__flower *flower)
+{
+	return flower->shape >= VTC__FLOWER_GROUP_TAGGED;
+}
+
+static bool is_tagged(const struct vtc__flower *flower)
+{
+	return flower->shape == VTC__FLOWER_TAGGED ||
+	       flower->shape == VTC__FLOWER_GROUP_TAGGED;
+}
+
+static bool is_untagged(const struct vtc__flower *flower)
+{
+	return flower->shape == VTC__FLOWER_UNTAGGED ||
+	       flower->shape == VTC__FLOWER_GROUP_UNTAGGED;
+}
+
 /* MAC and VLAN before MAC, MAC before VLAN, VLAN before everything. */
 static uint32_t rank_of(const struct vtc__flower *flower)
 {
@@ -47,7 +64,7 @@ static uint32_t rank_of(const struct vtc__flower *flower)
 
 	if (!has_vlan(flower))
 		return rank + 2;
-	return rank + (flower->shape == VTC__FLOWER_UNTAGGED);
+	return rank + is_untagged(flower);
 }
 
 void vtc__flower_init(struct vtc__flower *flower, enum vtc__flower_shape shape,
@@ -55,12 +72,14 @@ void vtc__flower_init(struct vtc__flower *flower, enum vtc__flower_shape shape,
 {
 	flower->shape = shape;
 	flower->handle = (slot + 1) << 24 | (number & 0xffffff);
-	flower->priority = shape == VTC__FLOWER_GROUP ? PRIORITY_GROUP + slot
-						      : PRIORITY_FILTER + rank_of(flower);
+	flower->priority = vtc__flower_is_group(flower)
+				   ? PRIORITY_GROUP + slot
+				   : PRIORITY_FILTER + rank_of(flower);
 }
 
 /* ---- The message ---- */
 
+/* Of one priority and protocol one filter at most looks at a frame and does something. */
 static uint16_t protocol_of(const struct vtc__flower *flower)
 {
 	return flower->shape == VTC__FLOWER_TAGGED ? ETH_P_8021Q : ETH_P_ALL;
@@ -88,7 +107,7 @@ static void address_of(const struct vtc__flower *flower, uint8_t *address, uint8
 		return;
 	}
 	memcpy(mask, group_bit, ETH_ALEN);
-	if (flower->shape == VTC__FLOWER_GROUP)
+	if (vtc__flower_is_group(flower))
 		memcpy(address, group_bit, ETH_ALEN);
 }
 
@@ -102,10 +121,10 @@ static int put_key(struct vtc__nlmsg *msg, const struct vtc__flower *flower)
 	err = vtc__nlmsg_put(msg, TCA_FLOWER_KEY_ETH_DST, address, ETH_ALEN);
 	if (!err)
 		err = vtc__nlmsg_put(msg, TCA_FLOWER_KEY_ETH_DST_MASK, mask, ETH_ALEN);
-	if (!err && flower->shape == VTC__FLOWER_UNTAGGED)
+	if (!err && is_untagged(flower))
 		err = vtc__nlmsg_put(msg, TCA_FLOWER_KEY_NUM_OF_VLANS, &none,
 				     sizeof(none));
-	if (err || flower->shape != VTC__FLOWER_TAGGED)
+	if (err || !is_tagged(flower))
 		return err;
 	err = vtc__nlmsg_put(msg, TCA_FLOWER_KEY_ETH_TYPE, &type, sizeof(type));
 	if (!err)
@@ -117,7 +136,7 @@ static int put_key(struct vtc__nlmsg *msg, const struct vtc__flower *flower)
 /* A copy goes on to the filters behind this one, whoever made them. */
 static struct tc_mirred mirred_of(const struct vtc__flower *flower)
 {
-	bool copy = flower->shape == VTC__FLOWER_GROUP;
+	bool copy = vtc__flower_is_group(flower);
 
 	return (struct tc_mirred){
 		.action = copy ? TC_ACT_UNSPEC : TC_ACT_STOLEN,
@@ -202,18 +221,18 @@ static bool is_value(const struct nlattr *attr, const void *value, size_t len)
 
 static bool is_key(const struct vtc__flower *flower, const struct nlattr **tb)
 {
-	bool tagged = flower->shape == VTC__FLOWER_TAGGED;
-	bool untagged = flower->shape == VTC__FLOWER_UNTAGGED;
 	uint8_t address[ETH_ALEN], mask[ETH_ALEN], none = 0;
 
 	address_of(flower, address, mask);
 	if (!is_value(tb[TCA_FLOWER_KEY_ETH_DST], address, ETH_ALEN) ||
 	    !is_value(tb[TCA_FLOWER_KEY_ETH_DST_MASK], mask, ETH_ALEN))
 		return false;
-	if (tagged != is_value(tb[TCA_FLOWER_KEY_VLAN_ID], &flower->filter.vlan,
-			       sizeof(flower->filter.vlan)))
+	if (is_tagged(flower) != is_value(tb[TCA_FLOWER_KEY_VLAN_ID],
+					  &flower->filter.vlan,
+					  sizeof(flower->filter.vlan)))
 		return false;
-	return untagged == is_value(tb[TCA_FLOWER_KEY_NUM_OF_VLANS], &none, sizeof(none));
+	return is_untagged(flower) ==
+	       is_value(tb[TCA_FLOWER_KEY_NUM_OF_VLANS], &none, sizeof(none));
 }
 
 static int take_count(const struct nlattr *nest, struct vtc__flower_count *ret)

@@ -81,9 +81,9 @@ enum vtc_pool_backend {
 /** The pool takes every frame that no filter of another pool names. */
 #define VTC_POOL_F_EVERYTHING  (1u << 1)
 /**
- * Broadcast and multicast frames go to the stack and, as a copy, to the pool: those of the
- * VLANs that its filters name, of all if one names none, and none as long as it has no
- * filter, unless it takes everything.
+ * Broadcast and multicast frames go to the stack and, as a copy, to the pool: those of
+ * the VLANs that its filters name, of all if one names none, and none as long as it has
+ * no filter, unless it takes everything.
  */
 #define VTC_POOL_F_GROUP_COPY  (1u << 2)
 /**
@@ -208,7 +208,9 @@ VTC_API int vtc_pool_release(struct vtc_pool *pool);
 /**
  * Which frames a pool takes. Frozen. With #VTC_FILTER_MAC alone the frame may have any
  * VLAN tag or none; the filter that names both counts before one that names one of them,
- * and the MAC before the VLAN.
+ * and the MAC before the VLAN. The VLAN of a frame is that of its outermost tag, of
+ * 802.1Q or 802.1ad; #VTC_POOL_BACKEND_TC knows 802.1Q only, and a filter that names a
+ * VLAN leaves frames with a tag of 802.1ad to the stack.
  */
 struct vtc_filter {
 	struct vtc_mac mac; /**< A unicast address. */

@@ -85,13 +85,28 @@ static void read_counters(uint64_t counters[QUEUES])
 	}
 }
 
-static void send_frames(const struct vtc_mac *to, int vlan)
+/* The same frame of several senders; theirs is the place behind the address. */
+static void send_each(uint8_t frame[64])
 {
 	struct sockaddr_ll address = { .sll_family = AF_PACKET };
-	uint8_t frame[64] = { 0 };
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	address.sll_ifindex = (int)if_nametoindex(WIRE);
+	/* The card's hash is of the sender. */
+	for (int i = 0; i < FRAMES; i++) {
+		memcpy(frame + ETH_ALEN, (uint8_t[]){ 2, 0, 0, 0, 1, (uint8_t)i },
+		       ETH_ALEN);
+		if (sendto(fd, frame, 64, 0, (struct sockaddr *)&address,
+			   sizeof(address)) != 64)
+			vtct_die("send: %s", strerror(errno));
+	}
+	close(fd);
+}
+
+static void send_frames(const struct vtc_mac *to, int vlan)
+{
+	uint8_t frame[64] = { 0 };
+
 	memcpy(frame, to->addr, ETH_ALEN);
 	frame[12] = vlan == NO_VLAN ? 0x88 : 0x81;
 	frame[13] = vlan == NO_VLAN ? 0xb5 : 0x00;
@@ -99,15 +114,18 @@ static void send_frames(const struct vtc_mac *to, int vlan)
 	frame[15] = vlan == NO_VLAN ? 0 : (uint8_t)vlan;
 	frame[16] = 0x88;
 	frame[17] = 0xb5;
-	/* The card's hash is of the sender. */
-	for (int i = 0; i < FRAMES; i++) {
-		memcpy(frame + ETH_ALEN, (uint8_t[]){ 2, 0, 0, 0, 1, (uint8_t)i },
-		       ETH_ALEN);
-		if (sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&address,
-			   sizeof(address)) != sizeof(frame))
-			vtct_die("send: %s", strerror(errno));
-	}
-	close(fd);
+	send_each(frame);
+}
+
+/* An 802.1ad tag, and behind it one of 802.1Q. */
+static void send_two_tags(const struct vtc_mac *to, uint8_t outer, uint8_t inner)
+{
+	uint8_t frame[64] = { 0 };
+
+	memcpy(frame, to->addr, ETH_ALEN);
+	memcpy(frame + 12,
+	       (uint8_t[]){ 0x88, 0xa8, 0, outer, 0x81, 0x00, 0, inner, 0x88, 0xb5 }, 10);
+	send_each(frame);
 }
 
 static uint64_t moved(const uint64_t before[QUEUES], unsigned int *ret_queues)
@@ -566,6 +584,50 @@ START_TEST(frames_without_tag_are_told_apart_by_the_guard)
 }
 END_TEST
 
+static struct vtc_pool *request_xdp(const char *name)
+{
+	return pools_request(ctx, CARD, name, VTC_POOL_BACKEND_XDP, TARGET, 0);
+}
+
+/* A card that takes the outer of two tags off would leave one for the inner VLAN. */
+START_TEST(of_two_tags_the_outer_one_counts)
+{
+	const char *before;
+	struct vtc_pool *outer, *inner;
+
+	lab_do("ethtool -K " CARD " rx-vlan-stag-hw-parse on");
+	before = state();
+	outer = request_xdp("outer");
+	inner = request_xdp("inner");
+	ck_assert_has(lab_do("ethtool -k " CARD " | grep rx-vlan-stag-hw-parse"), "off");
+	pools_add(ctx, outer, pools_both(&mine, 10));
+	pools_add(ctx, inner, pools_both(&mine, 20));
+	send_two_tags(&mine, 10, 20);
+	ck_assert(lab_wait(pools_stats(ctx, outer).rx_packets >= FRAMES));
+	ck_assert_uint_eq(pools_stats(ctx, inner).rx_packets, 0);
+	pools_release(ctx, outer);
+	pools_release(ctx, inner);
+	expect_state(before);
+}
+END_TEST
+
+START_TEST(tags_that_cannot_be_seen_are_told_of)
+{
+	struct vtc_pool *pool;
+
+	load("vlan_fixed=1");
+	pool = request_xdp("vm");
+	ck_assert_has(pools_info(pool).note, "VLAN tags that the driver takes off");
+	pools_refuse(ctx, pool, pools_both(&mine, 5), -EOPNOTSUPP, "before the guard");
+	pools_add(ctx, pool, pools_mac(&mine));
+	pools_release(ctx, pool);
+	load("");
+	pool = request_xdp("vm");
+	ck_assert_has_not(pools_info(pool).note, "VLAN");
+	pools_release(ctx, pool);
+}
+END_TEST
+
 /* As with igb: a MAC and a tag would be two rules of which either is enough. */
 START_TEST(where_and_is_or_the_mac_alone_is_matched)
 {
@@ -938,6 +1000,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, the_vlan_mask_that_the_driver_takes_is_found);
 	tcase_add_test(tcase, a_driver_that_takes_no_vlan_is_told_of);
 	tcase_add_test(tcase, frames_without_tag_are_told_apart_by_the_guard);
+	tcase_add_test(tcase, of_two_tags_the_outer_one_counts);
+	tcase_add_test(tcase, tags_that_cannot_be_seen_are_told_of);
 	tcase_add_test(tcase, where_and_is_or_the_mac_alone_is_matched);
 	tcase_add_test(tcase, a_rule_of_two_filters_goes_with_the_last);
 	tcase_add_test(tcase, the_card_picks_the_place);

@@ -78,6 +78,10 @@ static bool forward_fixed;
 module_param(forward_fixed, bool, 0444);
 MODULE_PARM_DESC(forward_fixed, "l2-fwd-offload is fixed off");
 
+static bool vlan_fixed;
+module_param(vlan_fixed, bool, 0444);
+MODULE_PARM_DESC(vlan_fixed, "rx-vlan-hw-parse is fixed on");
+
 static uint queues = QUEUES;
 module_param(queues, uint, 0444);
 MODULE_PARM_DESC(queues, "most channels (8)");
@@ -217,6 +221,14 @@ static void to_queue(struct card *card, u32 number, struct sk_buff *skb)
 	napi_schedule(&queue->napi);
 }
 
+static bool takes_tag_off(const struct net_device *dev, const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_8021AD))
+		return dev->features & NETIF_F_HW_VLAN_STAG_RX;
+	return skb->protocol == htons(ETH_P_8021Q) &&
+	       dev->features & NETIF_F_HW_VLAN_CTAG_RX;
+}
+
 /* The frame is the card's already: the Ethernet header is before its data. */
 static void card_receive(struct card *card, struct sk_buff *skb)
 {
@@ -236,8 +248,7 @@ static void card_receive(struct card *card, struct sk_buff *skb)
 		kfree_skb(skb);
 		goto out;
 	}
-	if (card->dev->features & NETIF_F_HW_VLAN_CTAG_RX &&
-	    skb->protocol == htons(ETH_P_8021Q))
+	if (takes_tag_off(card->dev, skb))
 		skb = skb_vlan_untag(skb);
 	if (skb)
 		to_queue(card, number, skb);
@@ -874,8 +885,10 @@ static struct net_device *new_wire(struct card *card)
 
 static netdev_features_t changeable_features(void)
 {
-	netdev_features_t features = NETIF_F_HW_VLAN_CTAG_RX;
+	netdev_features_t features = NETIF_F_HW_VLAN_STAG_RX;
 
+	if (!vlan_fixed)
+		features |= NETIF_F_HW_VLAN_CTAG_RX;
 	if (!ntuple_fixed)
 		features |= NETIF_F_NTUPLE;
 	if (!forward_fixed)

@@ -8,7 +8,12 @@
 #include "channels.h"
 #include "rss.h"
 
-/* Pools that have queues of their own, other than this one. */
+static bool claims_queues(const struct vtc__pool_data *pool)
+{
+	return vtc__backend_find(pool->backend)->uses_guard && pool->queue_count;
+}
+
+/* Pools, other than this one, whose ports have sockets on queues. */
 static const struct vtc__record *next_pool(struct vtc__txn *txn, const char *group,
 					   uint64_t id, struct vtc__pool_data *ret)
 {
@@ -16,7 +21,7 @@ static const struct vtc__record *next_pool(struct vtc__txn *txn, const char *gro
 
 	while (r && (strcmp(r->kind, vtc__step_pool.name) != 0 ||
 		     strcmp(r->group, group) == 0 || vtc__pool_data_of(r, ret) ||
-		     ret->backend != VTC_POOL_BACKEND_NTUPLE))
+		     !claims_queues(ret)))
 		r = vtc__journal_foreach_next(txn->journal, r);
 	return r;
 }
@@ -75,6 +80,9 @@ int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 			return -ENOSPC;
 		plan.base -= count;
 		plan.first = plan.base;
+		/* A pool that the guard alone sorts for has them all. */
+		if (above(txn, group, plan.first, count))
+			return -ENOSPC;
 	}
 	plan.channels =
 		plan.first + count > channels.count ? plan.first + count : channels.count;

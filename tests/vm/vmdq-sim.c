@@ -181,6 +181,11 @@ static struct vtc_pool *request(const char *name, uint32_t queues, const char *t
 	return pool;
 }
 
+static struct vtc_pool *request_xdp(const char *name)
+{
+	return pools_request(ctx, CARD, name, VTC_POOL_BACKEND_XDP, TARGET, 0);
+}
+
 static void refuse(enum vtc_pool_backend backend, int want, const char *part)
 {
 	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
@@ -307,6 +312,41 @@ START_TEST(a_card_without_spare_channels_gives_up_some)
 	pools_release(ctx, b);
 	pools_release(ctx, a);
 	expect_state(before);
+}
+END_TEST
+
+static uint32_t end_of(struct vtc_pool *pool)
+{
+	struct vtc_pool_info info = pools_info(pool);
+
+	return info.queue_first + info.queue_count;
+}
+
+/* A queue can have the socket of one port. */
+START_TEST(a_pool_without_queues_of_its_own_leaves_those_of_others)
+{
+	struct vtc_pool *a = request("a", 1, NULL), *b = request_xdp("b"), *c;
+
+	expect_queue(a, 4);
+	ck_assert_uint_eq(pools_info(b).queue_first, 0);
+	ck_assert_uint_eq(end_of(b), 4);
+	c = request("c", 1, NULL);
+	expect_queue(c, 5);
+	pools_release(ctx, a);
+	pools_release(ctx, b);
+	pools_release(ctx, c);
+
+	load("queues=4");
+	b = request_xdp("b");
+	ck_assert_uint_eq(end_of(b), 4);
+	refuse(VTC_POOL_BACKEND_NTUPLE, -ENOSPC, "no queues left");
+	pools_release(ctx, b);
+	a = request("a", 1, NULL);
+	expect_queue(a, 3);
+	b = request_xdp("b");
+	ck_assert_uint_eq(end_of(b), 3);
+	pools_release(ctx, a);
+	pools_release(ctx, b);
 }
 END_TEST
 
@@ -583,11 +623,6 @@ START_TEST(frames_without_tag_are_told_apart_by_the_guard)
 	pools_release(ctx, pool);
 }
 END_TEST
-
-static struct vtc_pool *request_xdp(const char *name)
-{
-	return pools_request(ctx, CARD, name, VTC_POOL_BACKEND_XDP, TARGET, 0);
-}
 
 /* A card that takes the outer of two tags off would leave one for the inner VLAN. */
 START_TEST(of_two_tags_the_outer_one_counts)
@@ -983,6 +1018,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, without_a_table_of_their_own_the_first_queue_has_all);
 	tcase_add_test(tcase, a_hole_is_filled);
 	tcase_add_test(tcase, a_card_without_spare_channels_gives_up_some);
+	tcase_add_test(tcase, a_pool_without_queues_of_its_own_leaves_those_of_others);
 	tcase_add_test(tcase, a_table_of_the_users_comes_back);
 	tcase_add_test(tcase, rules_of_others_stay);
 	tcase_add_test(tcase, a_rule_that_somebody_changed_is_left);

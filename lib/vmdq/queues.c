@@ -90,12 +90,19 @@ int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 	return 0;
 }
 
-/* With an RSS table that was set drivers refuse to change channels: those first. */
+/*
+ * With an RSS table that was set drivers refuse to change channels: those first. But then
+ * the driver makes its default anew, so the table is looked at before.
+ */
 int vtc__do_queues(struct vtc__txn *txn, const struct vtc__queues *plan)
 {
-	int err = vtc__do_channels(txn, plan->channels);
+	bool lower = plan->base != plan->base_now;
+	struct vtc__rss_before before;
+	int err = 0;
 
-	if (err || plan->base == plan->base_now)
-		return err;
-	return vtc__do_rss(txn, plan->base, plan->channels_now, plan->channels);
+	if (lower)
+		err = vtc__rss_keep(txn, plan->channels_now, &before);
+	if (!err)
+		err = vtc__do_channels(txn, plan->channels);
+	return err || !lower ? err : vtc__do_rss(txn, plan->base, &before);
 }

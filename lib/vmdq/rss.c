@@ -164,3 +164,14 @@ bool vtc__rss_is_spread(const struct vtc__rss_table *table, uint32_t first,
 			return false;
 	return true;
 }
+
+/* In the order of the queues, or in blocks (igb, igc). */
+bool vtc__rss_is_default(const struct vtc__rss_table *table, uint32_t channels)
+{
+	if (vtc__rss_is_spread(table, 0, channels))
+		return true;
+	for (uint32_t i = 0; i < table->size; i++)
+		if (table->queue[i] != (uint64_t)i * channels / table->size)
+			return false;
+	return true;
+}

@@ -363,6 +363,27 @@ START_TEST(a_table_of_the_users_comes_back)
 }
 END_TEST
 
+/* As with igb: when channels are added the driver makes its table anew. */
+START_TEST(a_default_table_in_blocks_is_no_users)
+{
+	const char *before;
+	struct vtc_pool *a, *b;
+
+	load("rss_blocks=1");
+	before = state();
+	a = request("a", 1, NULL);
+	b = request("b", 1, NULL);
+	ck_assert_uint_eq(queues_of(&stranger, NO_VLAN) & ~STACK, 0);
+	pools_release(ctx, a);
+	pools_release(ctx, b);
+	expect_state(before);
+	/* It follows the channels again. */
+	lab_do("ethtool -L " CARD " combined 2");
+	ck_assert_has(lab_do("ethtool -x " CARD " | grep '24:'"), " 1 ");
+	ck_assert_has_not(lab_do("ethtool -x " CARD " | grep '24:'"), " 2 ");
+}
+END_TEST
+
 START_TEST(rules_of_others_stay)
 {
 	const char *before;
@@ -1020,6 +1041,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, a_card_without_spare_channels_gives_up_some);
 	tcase_add_test(tcase, a_pool_without_queues_of_its_own_leaves_those_of_others);
 	tcase_add_test(tcase, a_table_of_the_users_comes_back);
+	tcase_add_test(tcase, a_default_table_in_blocks_is_no_users);
 	tcase_add_test(tcase, rules_of_others_stay);
 	tcase_add_test(tcase, a_rule_that_somebody_changed_is_left);
 	tcase_add_test(tcase, a_filter_that_goes_takes_its_rule_along);

@@ -62,6 +62,10 @@ static bool channels_first;
 module_param(channels_first, bool, 0644);
 MODULE_PARM_DESC(channels_first, "no change of channels while there are rules");
 
+static bool rss_blocks;
+module_param(rss_blocks, bool, 0444);
+MODULE_PARM_DESC(rss_blocks, "the default RSS table has each queue in one block");
+
 static bool rss_fixed;
 module_param(rss_fixed, bool, 0644);
 MODULE_PARM_DESC(rss_fixed, "the RSS table cannot be set");
@@ -335,7 +339,8 @@ static void default_indir(struct card *card)
 	int i;
 
 	for (i = 0; i < INDIR; i++)
-		card->indir[i] = i % card->channels;
+		card->indir[i] =
+			rss_blocks ? i * card->channels / INDIR : i % card->channels;
 }
 
 static void forget_rules(struct card *card)

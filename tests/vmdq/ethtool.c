@@ -26,8 +26,14 @@ static struct {
 	uint32_t rules, listed, too_small; /* so often the list has grown meanwhile */
 	uint32_t indir_size, indir_size_later;
 	uint32_t names, names_later;
+	uint8_t form[3]; /* how the RSS hash is formed */
 	unsigned int asked;
 } answer;
+
+/* How the hash was to be formed when the table was set last. */
+static uint8_t form_set[3];
+
+#define FORM_AT (offsetof(struct ethtool_rxfh, hfunc) + 1)
 
 static struct vtc_ctx *ctx;
 static struct vtc__uplink uplink;
@@ -48,6 +54,7 @@ static int answer_rss(struct ethtool_rxfh *ask)
 	bool first = !ask->indir_size;
 
 	ask->indir_size = first ? answer.indir_size : answer.indir_size_later;
+	memcpy((uint8_t *)ask + FORM_AT, answer.form, sizeof(answer.form));
 	return 0;
 }
 
@@ -80,6 +87,9 @@ static int fake_ethtool(void *priv, const char *name, void *data)
 		return answer_list(data);
 	case ETHTOOL_GRSSH:
 		return answer_rss(data);
+	case ETHTOOL_SRSSH:
+		memcpy(form_set, (uint8_t *)data + FORM_AT, sizeof(form_set));
+		return 0;
 	case ETHTOOL_GSSET_INFO:
 		sets->data[0] = answer.names;
 		return 0;
@@ -180,6 +190,23 @@ START_TEST(a_table_of_another_size)
 }
 END_TEST
 
+/* The first byte is input_xfrm for those who know it; the others are reserved. */
+START_TEST(how_the_hash_is_formed_stays)
+{
+	uint32_t queues[4] = { 0 };
+	const struct vtc__rss_table table = { .size = 4, .queue = queues };
+	uint32_t context;
+
+	answer.indir_size = 4;
+	answer.form[0] = 1;
+	ck_assert_errno(vtc__rss_set(&uplink, &table), 0);
+	ck_assert_int_eq(memcmp(form_set, answer.form, sizeof(form_set)), 0);
+	memset(form_set, 0, sizeof(form_set));
+	ck_assert_errno(vtc__rss_create(&uplink, &table, &context), 0);
+	ck_assert_int_eq(memcmp(form_set, answer.form, sizeof(form_set)), 0);
+}
+END_TEST
+
 START_TEST(names_without_an_end)
 {
 	struct vtc__strings names;
@@ -210,6 +237,7 @@ int main(void)
 	tcase_add_test(tcase, a_list_of_rules_that_grows_is_asked_for_again);
 	tcase_add_test(tcase, more_rules_than_there_was_room_for);
 	tcase_add_test(tcase, a_table_of_another_size);
+	tcase_add_test(tcase, how_the_hash_is_formed_stays);
 	tcase_add_test(tcase, names_without_an_end);
 	suite_add_tcase(suite, tcase);
 	return vtct_main(suite, NULL);

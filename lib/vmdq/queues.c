@@ -61,11 +61,13 @@ static uint32_t find_gap(struct vtc__txn *txn, const char *group, uint32_t from,
 	return from;
 }
 
+/* On queues that the guard has no place for a pool could never have a port. */
 int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 		     struct vtc__queues *ret)
 {
 	struct vtc__channels channels;
 	struct vtc__queues plan;
+	uint32_t limit;
 	int err = vtc__channels_get(&txn->uplink, &channels);
 
 	if (err)
@@ -74,7 +76,10 @@ int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 	plan.base_now = vtc__rss_base(txn);
 	plan.base = plan.base_now ? plan.base_now : channels.count;
 	plan.first = find_gap(txn, group, plan.base, count);
-	if (plan.first + count > channels.max) {
+	limit = channels.max < VTC__GUARD_QUEUES ? channels.max : VTC__GUARD_QUEUES;
+	if (plan.first + count > limit) {
+		if (plan.base > limit)
+			plan.base = limit;
 		/* One queue at least is for all the others. */
 		if (plan.base <= count)
 			return -ENOSPC;

@@ -14,6 +14,7 @@
 #include "vmdq/channels.h"
 #include "vmdq/ethtool.h"
 #include "vmdq/feature.h"
+#include "vmdq/queues.h"
 #include "vmdq/rss.h"
 #include "vmdq/rule.h"
 #include "vtct.h"
@@ -102,12 +103,14 @@ static int fake_ethtool(void *priv, const char *name, void *data)
 
 static void setup(void)
 {
+	struct vtc_ctx_opts opts = VTC_CTX_OPTS_INIT;
 	static struct vtc__sys sys;
 
 	sys = vtc__sys_kernel;
 	sys.ethtool = fake_ethtool;
 	memset(&answer, 0, sizeof(answer));
-	ck_assert_errno(vtc__ctx_new(NULL, &sys, NULL, &ctx), 0);
+	opts.state_dir = vtct_dir();
+	ck_assert_errno(vtc__ctx_new(&opts, &sys, NULL, &ctx), 0);
 	uplink = (struct vtc__uplink){ .ctx = ctx, .ifindex = 1 };
 }
 
@@ -137,6 +140,32 @@ START_TEST(channels_that_make_no_sense)
 	ck_assert_uint_eq(channels.count, 3);
 	ck_assert_uint_eq(channels.max, 8);
 	ck_assert(!channels.combined);
+}
+END_TEST
+
+static void expect_plan(uint32_t count, uint32_t max, uint32_t first, uint32_t base)
+{
+	struct vtc__queues plan;
+	struct vtc__txn txn;
+
+	answer.channels =
+		(struct ethtool_channels){ .max_combined = max, .combined_count = count };
+	ck_assert_errno(vtc__txn_begin(ctx, &uplink, "test", &txn), 0);
+	ck_assert_errno(vtc__queues_plan(&txn, "pool", 4, &plan), 0);
+	vtc__txn_end(&txn);
+	ck_assert_uint_eq(plan.first, first);
+	ck_assert_uint_eq(plan.base, base);
+	ck_assert_uint_ge(plan.channels, count);
+}
+
+/* The guard has a place for the sockets of 128. */
+START_TEST(more_queues_than_the_guard_knows)
+{
+	expect_plan(8, 256, 8, 8);
+	expect_plan(124, 256, 124, 124);
+	expect_plan(125, 256, 121, 121);
+	expect_plan(128, 128, 124, 124);
+	expect_plan(256, 256, 124, 124);
 }
 END_TEST
 
@@ -234,6 +263,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, channels_that_make_no_sense);
+	tcase_add_test(tcase, more_queues_than_the_guard_knows);
 	tcase_add_test(tcase, a_list_of_rules_that_grows_is_asked_for_again);
 	tcase_add_test(tcase, more_rules_than_there_was_room_for);
 	tcase_add_test(tcase, a_table_of_another_size);

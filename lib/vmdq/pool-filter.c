@@ -298,6 +298,9 @@ int vtc_pool_add_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 		err = vtc__pool_do_match(&txn, pool, &filter, tag);
 	if (!err)
 		err = vtc__rate_refresh(&txn, pool);
+	/* What is to be said of it may be about this filter. */
+	if (!err)
+		err = vtc__pool_load(&txn, pool);
 	err = vtc__pool_finish(pool, &txn, err);
 	if (!err)
 		vtc__pool_tell_filters(pool);
@@ -364,6 +367,8 @@ int vtc_pool_remove_filter(struct vtc_pool *pool, const struct vtc_filter *given
 	err = undo_filter(&txn, pool, &filter);
 	if (!err)
 		err = vtc__rate_refresh(&txn, pool);
+	if (!err)
+		err = vtc__pool_load(&txn, pool);
 	err = vtc__pool_finish(pool, &txn, err);
 	if (!err)
 		vtc__pool_tell_filters(pool);

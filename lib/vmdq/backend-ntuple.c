@@ -299,6 +299,7 @@ const struct vtc__backend vtc__backend_ntuple = {
 	.id = VTC_POOL_BACKEND_NTUPLE,
 	.hardware = true,
 	.uses_guard = true,
+	.by_card = true,
 	.probe = probe,
 	.request = request,
 	.add_filter = add_filter,

@@ -119,6 +119,8 @@ static int request(struct vtc__txn *txn, struct vtc_pool *pool)
 	pool->data.queue_first = pool->data.queue_count = 0;
 	if (!err)
 		err = try_flower(txn, pool);
+	if (!err)
+		err = vtc__pool_do_vlans(txn);
 	if (err || !(pool->data.flags & VTC_POOL_F_EVERYTHING))
 		return err;
 	err = do_flower(txn, pool, &all, VTC__FLOWER_ANY, NUMBER_EVERYTHING, 0, NULL);
@@ -146,7 +148,9 @@ static int add_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 {
 	int err = do_unicast(txn, pool, filter, tag);
 
-	return err ? err : do_copies(txn, pool, filter, tag);
+	if (!err)
+		err = do_copies(txn, pool, filter, tag);
+	return err ? err : vtc__pool_do_address(txn, pool, filter, tag);
 }
 
 /* Another filter of the pool that is about the same VLAN; 0: there is none. */
@@ -235,6 +239,7 @@ static int stats(struct vtc__txn *txn, struct vtc_pool *pool,
 
 const struct vtc__backend vtc__backend_tc = {
 	.id = VTC_POOL_BACKEND_TC,
+	.by_card = true,
 	.probe = probe,
 	.request = request,
 	.add_filter = add_filter,

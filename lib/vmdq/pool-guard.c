@@ -232,6 +232,8 @@ int vtc__pool_do_guard(struct vtc__txn *txn, struct vtc_pool *pool)
 	if (!err)
 		err = show_tags(txn);
 	if (!err)
+		err = vtc__pool_do_vlans(txn);
+	if (!err)
 		err = vtc__pool_do_slot(txn, pool);
 	if (!err && (pool->data.flags & VTC_POOL_F_GROUP_COPY))
 		err = vtc__pool_do_flood(txn);
@@ -346,9 +348,11 @@ int vtc__pool_do_guard_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 			      const struct vtc_filter *filter, uint32_t tag)
 {
 	struct filter_step step = { .filter = *filter, .slot = pool->data.slot };
+	int err;
 
 	if (filter->match & VTC_FILTER_VLAN && !tags_shown(txn))
 		return explain_hidden(txn);
-	return vtc__step_do(txn, pool->name, &vtc__step_filter, tag, &step, sizeof(step),
-			    NULL);
+	err = vtc__step_do(txn, pool->name, &vtc__step_filter, tag, &step, sizeof(step),
+			   NULL);
+	return err ? err : vtc__pool_do_address(txn, pool, filter, tag);
 }

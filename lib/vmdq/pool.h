@@ -95,6 +95,7 @@ struct vtc__backend {
 	bool hardware;
 	bool vlan_stripped;
 	bool uses_guard;
+	bool by_card; /* the card itself receives its frames, as any others */
 
 	/*
 	 * Whether it can make such a pool, without changing anything: 0, or -errno and
@@ -182,8 +183,8 @@ int vtc__pool_hand_over(struct vtc__txn *txn, struct vtc_pool *pool, uint64_t id
 
 /* ---- What backends share (pool-guard.c, pool-slot.c) ---- */
 
-extern const struct vtc__step_kind vtc__step_filter, vtc__step_flood, vtc__step_guard,
-	vtc__step_match, vtc__step_pool, vtc__step_slot;
+extern const struct vtc__step_kind vtc__step_address, vtc__step_filter, vtc__step_flood,
+	vtc__step_guard, vtc__step_match, vtc__step_pool, vtc__step_slot;
 
 /* Data of the step "guard". */
 struct vtc__guard_step {
@@ -211,6 +212,16 @@ int vtc__pool_do_flood(struct vtc__txn *txn);
 /* The guard's entry of a filter (step "filter"). */
 int vtc__pool_do_guard_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 			      const struct vtc_filter *filter, uint32_t tag);
+
+/*
+ * That the card receives the frames of a filter (pool-address.c): step "address", and
+ * the shared step "feature". Write the error record.
+ */
+int vtc__pool_do_address(struct vtc__txn *txn, struct vtc_pool *pool,
+			 const struct vtc_filter *filter, uint32_t tag);
+int vtc__pool_do_vlans(struct vtc__txn *txn);
+/* Why it may not do so, for a person; "" if there is no reason. */
+const char *vtc__pool_receive_note(struct vtc__txn *txn, const struct vtc_pool *pool);
 
 /* The step that is the filter itself (kind "match", data struct vtc_filter). */
 int vtc__pool_do_match(struct vtc__txn *txn, struct vtc_pool *pool,

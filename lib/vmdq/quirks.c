@@ -43,7 +43,7 @@ static const struct vtc__quirks table[] = {
 	/* validate_vlan: the whole VLAN id. */
 	{ .driver = "mlx5_core", .vlan_mask = 0x0fff, .vf_stats = true },
 	/* A tag that the peer's stack added stays beside the packet. */
-	{ .driver = "veth", .tags_hidden = true },
+	{ .driver = "veth", .tags_hidden = true, .takes_all = true },
 };
 
 const struct vtc__quirks *vtc__quirks_find(const char *driver)

@@ -40,7 +40,8 @@ static struct vtc_ctx *ctx;
 static const char *state(void)
 {
 	return lab_do("ethtool -l " CARD " && ethtool -x " CARD " && ethtool -k " CARD
-		      " && ethtool -n " CARD " && ip -o link show | cut -d: -f2 | sort &&"
+		      " && ethtool -n " CARD " && bridge fdb show dev " CARD
+		      " self && ip -o link show | cut -d: -f2 | sort &&"
 		      "ip -d link show " CARD " | sed 's/prog.*/prog/' && "
 		      "find /sys/fs/bpf -type f");
 }
@@ -684,6 +685,90 @@ START_TEST(tags_that_cannot_be_seen_are_told_of)
 }
 END_TEST
 
+static const char *addresses(void)
+{
+	return lab_do("bridge fdb show dev " CARD " self");
+}
+
+static void expect_received(enum vtc_pool_backend backend)
+{
+	struct vtc_pool *pool = pools_request(ctx, CARD, "vm", backend, TARGET, 0);
+	uint64_t before;
+
+	pools_add(ctx, pool, pools_mac(&mine));
+	ck_assert_str_eq(pools_info(pool).note, "");
+	before = pools_stats(ctx, pool).rx_packets;
+	send_frames(&mine, NO_VLAN);
+	send_frames(&mine, 5);
+	ck_assert(lab_wait(pools_stats(ctx, pool).rx_packets >= before + 2 * FRAMES));
+	pools_release(ctx, pool);
+}
+
+/* A card that is no port of a bridge takes what is for itself, and what it is told of. */
+START_TEST(the_card_is_told_what_to_receive)
+{
+	static const enum vtc_pool_backend backends[] = { VTC_POOL_BACKEND_NTUPLE,
+							  VTC_POOL_BACKEND_XDP,
+							  VTC_POOL_BACKEND_TC };
+	const char *before;
+
+	load("unicast_filter=1 vlan_filter=1");
+	before = addresses();
+	for (int i = 0; i < 3; i++) {
+		const char *was = state();
+
+		expect_received(backends[i]);
+		expect_state(was);
+		ck_assert_str_eq(addresses(), before);
+	}
+}
+END_TEST
+
+START_TEST(an_address_goes_with_the_last_that_needs_it)
+{
+	struct vtc_filter five = pools_both(&mine, 5), six = pools_both(&mine, 6);
+	struct vtc_pool *a, *b;
+
+	load("unicast_filter=1");
+	a = request_xdp("a");
+	b = request_xdp("b");
+	pools_add(ctx, a, five);
+	pools_add(ctx, a, six);
+	pools_add(ctx, b, pools_mac(&mine));
+	ck_assert_has(addresses(), "02:11:00:00:00:01");
+	ck_assert_errno(vtc_pool_remove_filter(a, &five), 0);
+	pools_release(ctx, b);
+	ck_assert_has(addresses(), "02:11:00:00:00:01");
+	lab_do("bridge fdb del 02:11:00:00:00:01 dev " CARD " self");
+	expect_repair(a, "not told of an address");
+	ck_assert_has(addresses(), "02:11:00:00:00:01");
+	pools_release(ctx, a);
+	ck_assert_has_not(addresses(), "02:11:00:00:00:01");
+	/* One that somebody else added stays. */
+	lab_do("bridge fdb add 02:11:00:00:00:01 dev " CARD " self");
+	a = request_xdp("a");
+	pools_add(ctx, a, five);
+	pools_release(ctx, a);
+	ck_assert_has(addresses(), "02:11:00:00:00:01");
+}
+END_TEST
+
+START_TEST(a_card_that_cannot_be_told_is_told_of)
+{
+	struct vtc_pool *pool;
+
+	load("unicast_filter=1 no_addresses=1 vlan_filter=2");
+	pool = request_xdp("vm");
+	ck_assert_has(pools_info(pool).note, "rx-vlan-filter is on");
+	pools_add(ctx, pool, pools_mac(&mine));
+	ck_assert_has(pools_info(pool).note, "cannot be told of an address");
+	ck_assert_uint_eq(pools_audit(ctx, pool), 0);
+	lab_do("ip link set " CARD " promisc on");
+	(void)queues_of(&mine, 5);
+	pools_release(ctx, pool);
+}
+END_TEST
+
 /* As with igb: a MAC and a tag would be two rules of which either is enough. */
 START_TEST(where_and_is_or_the_mac_alone_is_matched)
 {
@@ -1060,6 +1145,9 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, frames_without_tag_are_told_apart_by_the_guard);
 	tcase_add_test(tcase, of_two_tags_the_outer_one_counts);
 	tcase_add_test(tcase, tags_that_cannot_be_seen_are_told_of);
+	tcase_add_test(tcase, the_card_is_told_what_to_receive);
+	tcase_add_test(tcase, an_address_goes_with_the_last_that_needs_it);
+	tcase_add_test(tcase, a_card_that_cannot_be_told_is_told_of);
 	tcase_add_test(tcase, where_and_is_or_the_mac_alone_is_matched);
 	tcase_add_test(tcase, a_rule_of_two_filters_goes_with_the_last);
 	tcase_add_test(tcase, the_card_picks_the_place);

@@ -4,7 +4,7 @@
  * queues, an RSS table, L2 forwarding for macvlans, limits for transmit queues. "vtcsim0"
  * is the card, "vtcwire0" the far end of its cable: what is sent there arrives at the
  * card's classifier, and what the card sends comes out there. The card takes all
- * addresses, as one in promiscuous mode does.
+ * addresses, as one in promiscuous mode does, unless it is told to filter.
  *
  * Real drivers differ in what they accept and what they forget; each such habit that
  * libvtc has to bear is a parameter of this module.
@@ -82,6 +82,18 @@ static bool forward_fixed;
 module_param(forward_fixed, bool, 0444);
 MODULE_PARM_DESC(forward_fixed, "l2-fwd-offload is fixed off");
 
+static bool unicast_filter;
+module_param(unicast_filter, bool, 0644);
+MODULE_PARM_DESC(unicast_filter, "unless promiscuous, drop what is for other addresses");
+
+static bool no_addresses;
+module_param(no_addresses, bool, 0644);
+MODULE_PARM_DESC(no_addresses, "take no addresses beside the card's own");
+
+static uint vlan_filter;
+module_param(vlan_filter, uint, 0444);
+MODULE_PARM_DESC(vlan_filter, "rx-vlan-filter: 0 is not there, 1 on, 2 fixed on");
+
 static bool vlan_fixed;
 module_param(vlan_fixed, bool, 0444);
 MODULE_PARM_DESC(vlan_fixed, "rx-vlan-hw-parse is fixed on");
@@ -123,6 +135,7 @@ struct card {
 	struct dentry *dir;
 	struct bpf_prog __rcu *prog;
 	spinlock_t lock; /* of what classify() reads */
+	unsigned long vlans[BITS_TO_LONGS(VLAN_N_VID)];
 	u32 channels;
 	u32 indir[INDIR];
 	u32 contexts[CONTEXTS][INDIR];
@@ -225,6 +238,34 @@ static void to_queue(struct card *card, u32 number, struct sk_buff *skb)
 	napi_schedule(&queue->napi);
 }
 
+static bool is_wanted_address(struct net_device *dev, const struct ethhdr *eth)
+{
+	const struct netdev_hw_addr *address;
+	bool wanted = is_multicast_ether_addr(eth->h_dest) ||
+		      ether_addr_equal(eth->h_dest, dev->dev_addr);
+
+	netif_addr_lock_bh(dev);
+	netdev_for_each_uc_addr(address, dev) wanted |=
+		ether_addr_equal(eth->h_dest, address->addr);
+	netif_addr_unlock_bh(dev);
+	return wanted;
+}
+
+/* What hardware looks at before it sorts. */
+static bool is_wanted(struct card *card, const struct sk_buff *skb,
+		      const struct ethhdr *eth)
+{
+	struct net_device *dev = card->dev;
+	u16 vlan = frame_tci(skb, eth) & VLAN_VID_MASK;
+
+	if (dev->flags & IFF_PROMISC)
+		return true;
+	if (dev->features & NETIF_F_HW_VLAN_CTAG_FILTER && vlan &&
+	    !test_bit(vlan, card->vlans))
+		return false;
+	return !unicast_filter || is_wanted_address(dev, eth);
+}
+
 static bool takes_tag_off(const struct net_device *dev, const struct sk_buff *skb)
 {
 	if (skb->protocol == htons(ETH_P_8021AD))
@@ -240,6 +281,11 @@ static void card_receive(struct card *card, struct sk_buff *skb)
 	struct net_device *station;
 	u32 number;
 
+	if (!is_wanted(card, skb, eth)) {
+		dev_core_stats_rx_dropped_inc(card->dev);
+		kfree_skb(skb);
+		return;
+	}
 	spin_lock_bh(&card->lock);
 	station = find_station(card, eth);
 	if (station) {
@@ -464,6 +510,36 @@ static int card_set_features(struct net_device *dev, netdev_features_t features)
 		forget_rules(card);
 	if (dev->features & ~features & NETIF_F_HW_L2FW_DOFFLOAD)
 		drop_stations(card);
+	return 0;
+}
+
+/* ---- What is received ---- */
+
+/* Whoever receives looks at the kernel's list. */
+static void card_set_rx_mode(struct net_device *dev)
+{
+}
+
+static int card_fdb_add(struct ndmsg *ndm, struct nlattr *tb[], struct net_device *dev,
+			const unsigned char *addr, u16 vid, u16 flags,
+			struct netlink_ext_ack *extack)
+{
+	return no_addresses ? -ENOMEM : ndo_dflt_fdb_add(ndm, tb, dev, addr, vid, flags);
+}
+
+static int card_add_vlan(struct net_device *dev, __be16 protocol, u16 vlan)
+{
+	struct card *card = *(struct card **)netdev_priv(dev);
+
+	set_bit(vlan, card->vlans);
+	return 0;
+}
+
+static int card_kill_vlan(struct net_device *dev, __be16 protocol, u16 vlan)
+{
+	struct card *card = *(struct card **)netdev_priv(dev);
+
+	clear_bit(vlan, card->vlans);
 	return 0;
 }
 
@@ -860,6 +936,10 @@ static const struct net_device_ops card_ops = {
 	.ndo_set_features = card_set_features,
 	.ndo_set_tx_maxrate = card_set_maxrate,
 	.ndo_setup_tc = card_setup_tc,
+	.ndo_set_rx_mode = card_set_rx_mode,
+	.ndo_fdb_add = card_fdb_add,
+	.ndo_vlan_rx_add_vid = card_add_vlan,
+	.ndo_vlan_rx_kill_vid = card_kill_vlan,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_set_mac_address = eth_mac_addr,
 };
@@ -894,6 +974,8 @@ static netdev_features_t changeable_features(void)
 
 	if (!vlan_fixed)
 		features |= NETIF_F_HW_VLAN_CTAG_RX;
+	if (vlan_filter == 1)
+		features |= NETIF_F_HW_VLAN_CTAG_FILTER;
 	if (!ntuple_fixed)
 		features |= NETIF_F_NTUPLE;
 	if (!forward_fixed)
@@ -913,6 +995,8 @@ static struct net_device *new_card_dev(struct card *card)
 	dev->ethtool_ops = &card_ethtool_ops;
 	dev->hw_features = changeable_features();
 	dev->features = NETIF_F_HW_VLAN_CTAG_RX;
+	if (vlan_filter)
+		dev->features |= NETIF_F_HW_VLAN_CTAG_FILTER;
 	dev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT;
 	dev->priv_flags |= IFF_UNICAST_FLT;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;

@@ -297,8 +297,10 @@ static bool apart(const struct vtc__uplink *uplink, const struct vtc_filter *a,
 
 const struct vtc__backend vtc__backend_ntuple = {
 	.id = VTC_POOL_BACKEND_NTUPLE,
+	.name = "ntuple",
 	.hardware = true,
 	.uses_guard = true,
+	.own_queues = true,
 	.by_card = true,
 	.probe = probe,
 	.request = request,

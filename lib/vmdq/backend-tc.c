@@ -239,6 +239,7 @@ static int stats(struct vtc__txn *txn, struct vtc_pool *pool,
 
 const struct vtc__backend vtc__backend_tc = {
 	.id = VTC_POOL_BACKEND_TC,
+	.name = "tc",
 	.by_card = true,
 	.probe = probe,
 	.request = request,

@@ -496,6 +496,7 @@ static int stats(struct vtc__txn *txn, struct vtc_pool *pool,
 
 const struct vtc__backend vtc__backend_vf = {
 	.id = VTC_POOL_BACKEND_VF,
+	.name = "vf",
 	.hardware = true,
 	.vlan_stripped = true,
 	.probe = probe,

@@ -60,6 +60,7 @@ static bool apart(const struct vtc__uplink *uplink, const struct vtc_filter *a,
 
 const struct vtc__backend vtc__backend_xdp = {
 	.id = VTC_POOL_BACKEND_XDP,
+	.name = "xdp",
 	.uses_guard = true,
 	.by_card = true,
 	.probe = probe,

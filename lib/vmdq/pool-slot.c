@@ -237,7 +237,7 @@ const struct vtc__step_kind vtc__step_slot = {
 int vtc__pool_do_slot(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	const struct vtc__pool_data *data = &pool->data;
-	bool own = data->backend == VTC_POOL_BACKEND_NTUPLE;
+	bool own = pool->backend->own_queues;
 	struct slot_step step = {
 		.slot = {
 			.used = 1,

@@ -92,9 +92,11 @@ int vtc__pool_err(const struct vtc_pool *pool, int code, enum vtc_error_origin o
 
 struct vtc__backend {
 	enum vtc_pool_backend id;
+	const char *name;
 	bool hardware;
 	bool vlan_stripped;
 	bool uses_guard;
+	bool own_queues; /* nobody else's frames are meant to come on its queues */
 	bool by_card; /* the card itself receives its frames, as any others */
 
 	/*

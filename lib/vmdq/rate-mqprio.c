@@ -53,10 +53,8 @@ static int take_pool(const struct vtc__record *record, struct plan *plan)
 {
 	struct vtc__pool_data data;
 
-	if (record->len < sizeof(data))
-		return 0;
-	memcpy(&data, record->data, sizeof(data));
-	if (data.backend != VTC_POOL_BACKEND_NTUPLE || !data.queue_count)
+	if (vtc__pool_data_of(record, &data) ||
+	    !vtc__backend_find(data.backend)->own_queues || !data.queue_count)
 		return 0;
 	return part_at(plan, data.queue_first, data.queue_count) ? 0 : -ENOSPC;
 }
@@ -217,7 +215,7 @@ static int to_plan(struct vtc__txn *txn, uint32_t but_slot)
 static int probe(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_rate *rate,
 		 struct vtc_rate_answer *answer, char *why, size_t len)
 {
-	if (pool->data.backend != VTC_POOL_BACKEND_NTUPLE || !pool->data.queue_count) {
+	if (!pool->backend->own_queues || !pool->data.queue_count) {
 		snprintf(why, len, "the pool has no queues of its own");
 		return -EOPNOTSUPP;
 	}

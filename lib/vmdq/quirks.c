@@ -9,7 +9,10 @@
 #include "uplink.h"
 
 static const struct vtc__quirks table[] = {
-	/* bnxt_ntuple_cfg: the whole VLAN id, at a place that the driver picks. */
+	/*
+	 * bnxt_ntuple_cfg: the whole VLAN id, which must not be 0, at a place that the
+	 * driver picks, and only while the interface is up (else -EAGAIN).
+	 */
 	{ .driver = "bnxt_en", .vlan_mask = 0x0fff, .location_any = true },
 	{ .driver = "fm10k", .no_mac_rules = true, .vf_stats = true },
 	/* i40e_check_fdir_input_set: IP flows alone. */

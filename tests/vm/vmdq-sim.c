@@ -915,6 +915,9 @@ START_TEST(refusals_change_nothing_and_say_why)
 	habit("refuse_features", "0");
 	habit("rss_fixed", "1");
 	refuse(VTC_POOL_BACKEND_NTUPLE, -EOPNOTSUPP, "does not let it be set");
+	load("driver=bnxt_en location_any=1 rules_need_up=1");
+	lab_do("ip link set " CARD " down");
+	refuse(VTC_POOL_BACKEND_NTUPLE, -EAGAIN, "while the interface is up");
 	load("ntuple_fixed=1 forward_fixed=1");
 	refuse(VTC_POOL_BACKEND_NTUPLE, -EOPNOTSUPP, "rx-ntuple-filter is fixed off");
 	refuse(VTC_POOL_BACKEND_MACVLAN, -EOPNOTSUPP, "l2-fwd-offload is fixed off");

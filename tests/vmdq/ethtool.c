@@ -256,6 +256,32 @@ START_TEST(names_without_an_end)
 }
 END_TEST
 
+START_TEST(what_drivers_do_differently)
+{
+	static const struct vtc__quirks want[] = {
+		{ .driver = "i40e", .no_mac_rules = true, .vf_stats = true },
+		{ .driver = "fm10k", .no_mac_rules = true, .vf_stats = true },
+		{ .driver = "mlx5_core", .vlan_mask = 0x0fff, .vf_stats = true },
+		{ .driver = "bnxt_en", .vlan_mask = 0x0fff, .location_any = true },
+		{ .driver = "igc", .vlan_mask = 0xffff },
+		{ .driver = "" },
+	};
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		const struct vtc__quirks *is = vtc__quirks_find(want[i].driver);
+
+		ck_assert_str_eq(is->driver, want[i].driver);
+		ck_assert_uint_eq(is->vlan_mask, want[i].vlan_mask);
+		ck_assert_int_eq(is->no_mac_rules, want[i].no_mac_rules);
+		ck_assert_int_eq(is->location_any, want[i].location_any);
+		ck_assert_int_eq(is->vf_stats, want[i].vf_stats);
+		ck_assert(!is->channels_first && !is->and_is_or && !is->tags_hidden &&
+			  !is->takes_all && !is->maxrate_sticky);
+	}
+	ck_assert_str_eq(vtc__quirks_find("a driver of tomorrow")->driver, "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ethtool");
@@ -269,6 +295,7 @@ int main(void)
 	tcase_add_test(tcase, a_table_of_another_size);
 	tcase_add_test(tcase, how_the_hash_is_formed_stays);
 	tcase_add_test(tcase, names_without_an_end);
+	tcase_add_test(tcase, what_drivers_do_differently);
 	suite_add_tcase(suite, tcase);
 	return vtct_main(suite, NULL);
 }

@@ -58,6 +58,10 @@ static bool no_ether;
 module_param(no_ether, bool, 0644);
 MODULE_PARM_DESC(no_ether, "no rules that match Ethernet addresses");
 
+static bool rules_need_up;
+module_param(rules_need_up, bool, 0644);
+MODULE_PARM_DESC(rules_need_up, "no rules while the interface is down");
+
 static bool channels_first;
 module_param(channels_first, bool, 0644);
 MODULE_PARM_DESC(channels_first, "no change of channels while there are rules");
@@ -865,6 +869,8 @@ static int card_set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
 
 	if (!(dev->features & NETIF_F_NTUPLE))
 		return -EOPNOTSUPP;
+	if (rules_need_up && !netif_running(dev))
+		return -EAGAIN;
 	switch (info->cmd) {
 	case ETHTOOL_SRXCLSRLINS:
 		return insert_rule(card, info);

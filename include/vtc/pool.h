@@ -35,16 +35,23 @@ extern "C" {
  * With ntuple and xdp a @em guard program on the card looks at every frame: a frame of
  * one pool never reaches another, also when a rule in the hardware was lost. Frames that
  * the AF_XDP port of the pool (vtc_pool_open_port()) cannot take go to the pool's target
- * interface (a tap or a veth), and if it has none to the stack.
+ * interface (a tap or a veth), and if it has none to the stack. Pools of the other
+ * backends have no guard: there the hardware, or the kernel, sorts alone, and what it has
+ * lost is found by the next audit, no sooner.
+ *
+ * **What the card receives.** With ntuple, xdp and tc the card is told the addresses of
+ * filters, and its feature rx-vlan-filter is switched off, as long as there is a pool:
+ * one that is not promiscuous drops the others. Where that cannot be had the pool's note
+ * (vtc_pool_info.note) says so.
  *
  * **Crashes.** Each change is noted in a journal below vtc_ctx_opts.state_dir before it
  * is made. What a process that died had changed is put back by the next call for the same
  * card, or by vtc_pool_recover(). A pool made with #VTC_POOL_F_KEEP stays until somebody
  * releases it.
  *
- * **Targets.** The target interface is known by its index as long as it exists, and by
- * its name after that: when it is deleted its frames go to the stack, and when one of the
- * same name is made (a virtual machine that starts again makes its tap anew) the next
+ * **Targets.** The target interface is known by its index as long as it exists here, and
+ * by its name after that: when it is deleted its frames go to the stack, and when one of
+ * the same name is made (a virtual machine that starts again makes its tap anew) the next
  * audit gives them to that.
  *
  * **Names of cards.** Wherever a function takes a @p nic it is the name of a network

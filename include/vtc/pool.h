@@ -35,16 +35,23 @@ extern "C" {
  * With ntuple and xdp a @em guard program on the card looks at every frame: a frame of
  * one pool never reaches another, also when a rule in the hardware was lost. Frames that
  * the AF_XDP port of the pool (vtc_pool_open_port()) cannot take go to the pool's target
- * interface (a tap or a veth), and if it has none to the stack.
+ * interface (a tap or a veth), and if it has none to the stack. Pools of the other
+ * backends have no guard: there the hardware, or the kernel, sorts alone, and what it has
+ * lost is found by the next audit, no sooner.
+ *
+ * **What the card receives.** With ntuple, xdp and tc the card is told the addresses of
+ * filters, and its feature rx-vlan-filter is switched off, as long as there is a pool:
+ * one that is not promiscuous drops the others. Where that cannot be had the pool's note
+ * (vtc_pool_info.note) says so.
  *
  * **Crashes.** Each change is noted in a journal below vtc_ctx_opts.state_dir before it
  * is made. What a process that died had changed is put back by the next call for the same
  * card, or by vtc_pool_recover(). A pool made with #VTC_POOL_F_KEEP stays until somebody
  * releases it.
  *
- * **Targets.** The target interface is known by its index as long as it exists, and by
- * its name after that: when it is deleted its frames go to the stack, and when one of the
- * same name is made (a virtual machine that starts again makes its tap anew) the next
+ * **Targets.** The target interface is known by its index as long as it exists here, and
+ * by its name after that: when it is deleted its frames go to the stack, and when one of
+ * the same name is made (a virtual machine that starts again makes its tap anew) the next
  * audit gives them to that.
  *
  * **Names of cards.** Wherever a function takes a @p nic it is the name of a network
@@ -80,7 +87,11 @@ enum vtc_pool_backend {
 #define VTC_POOL_F_KEEP	       (1u << 0)
 /** The pool takes every frame that no filter of another pool names. */
 #define VTC_POOL_F_EVERYTHING  (1u << 1)
-/** Broadcast and multicast frames go to the stack and, as a copy, to the pool. */
+/**
+ * Broadcast and multicast frames go to the stack and, as a copy, to the pool: those of
+ * the VLANs that its filters name, of all if one names none, and none as long as it has
+ * no filter, unless it takes everything.
+ */
 #define VTC_POOL_F_GROUP_COPY  (1u << 2)
 /**
  * Attach the guard program behind the driver ("generic"), not in it: slower for the pool,
@@ -204,7 +215,9 @@ VTC_API int vtc_pool_release(struct vtc_pool *pool);
 /**
  * Which frames a pool takes. Frozen. With #VTC_FILTER_MAC alone the frame may have any
  * VLAN tag or none; the filter that names both counts before one that names one of them,
- * and the MAC before the VLAN.
+ * and the MAC before the VLAN. The VLAN of a frame is that of its outermost tag, of
+ * 802.1Q or 802.1ad; #VTC_POOL_BACKEND_TC knows 802.1Q only, and a filter that names a
+ * VLAN leaves frames with a tag of 802.1ad to the stack.
  */
 struct vtc_filter {
 	struct vtc_mac mac; /**< A unicast address. */

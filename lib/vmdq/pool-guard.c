@@ -20,6 +20,79 @@ static int explain(struct vtc__txn *txn, int err, const char *what)
 	return err;
 }
 
+/* ---- VLAN tags that the driver keeps beside the packet ---- */
+
+/* A frame with two tags that loses the outer one would be taken for one of the inner. */
+static const char *const tag_features[] = { VTC__FEATURE_RX_VLAN, VTC__FEATURE_RX_STAG };
+
+#define TAG_FEATURES (sizeof(tag_features) / sizeof(tag_features[0]))
+
+/* 1: the driver takes such tags off; 0: it does not, or cannot; -errno. */
+static int takes_tags(struct vtc__txn *txn, const char *name, bool *ret_fixed)
+{
+	struct vtc__feature now;
+	int err = vtc__feature_get(&txn->uplink, name, &now);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	*ret_fixed = now.fixed;
+	return now.on;
+}
+
+/* Where neither the program nor the driver can be brought to see them. */
+static void note_lost_tags(struct vtc__txn *txn, struct vtc__guard_step *step)
+{
+	size_t at = strlen(step->note);
+	bool fixed = false;
+
+	if (step->id.sees_tags || txn->uplink.quirks.tags_hidden)
+		return;
+	for (size_t i = 0; i < TAG_FEATURES; i++) {
+		if (takes_tags(txn, tag_features[i], &fixed) != 1 || !fixed)
+			continue;
+		snprintf(step->note + at, sizeof(step->note) - at,
+			 "%sVLAN tags that the driver takes off are not seen, and lost "
+			 "on the way to a pool",
+			 at ? "; " : "");
+		return;
+	}
+}
+
+/*
+ * Where the program cannot see such tags the driver has to leave them in the packet. If
+ * it does not, filters that name a VLAN are refused; all else still works.
+ */
+static int show_tags(struct vtc__txn *txn)
+{
+	const struct vtc__guard_step *step = vtc__pool_guard_step(txn);
+	int err = 0;
+
+	if (!step || step->id.sees_tags || txn->uplink.quirks.tags_hidden)
+		return 0;
+	for (size_t i = 0; !err && i < TAG_FEATURES; i++) {
+		bool fixed = true;
+
+		if (takes_tags(txn, tag_features[i], &fixed) == 1 && !fixed)
+			err = vtc__do_feature(txn, tag_features[i], false);
+	}
+	return err;
+}
+
+static bool tags_shown(struct vtc__txn *txn)
+{
+	const struct vtc__guard_step *step = vtc__pool_guard_step(txn);
+	bool fixed;
+
+	if (step && step->id.sees_tags)
+		return true;
+	if (txn->uplink.quirks.tags_hidden)
+		return false;
+	for (size_t i = 0; i < TAG_FEATURES; i++)
+		if (takes_tags(txn, tag_features[i], &fixed))
+			return false;
+	return true;
+}
+
 /* ---- The program ---- */
 
 static int load_guard(const void *data, size_t len, struct vtc__guard_step *ret)
@@ -83,6 +156,7 @@ static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *chang
 	if (step.id.mode != mode)
 		snprintf(step.note, sizeof(step.note),
 			 "no dispatcher: libxdp has none that this kernel takes");
+	note_lost_tags(txn, &step);
 	memcpy(data, &step, sizeof(step));
 	*changed = true;
 	txn->guard = guard;
@@ -133,38 +207,6 @@ const struct vtc__guard_step *vtc__pool_guard_step(struct vtc__txn *txn)
 
 	return record && record->len == sizeof(struct vtc__guard_step) ? record->data
 								       : NULL;
-}
-
-/* ---- VLAN tags that the driver keeps beside the packet ---- */
-
-/*
- * Where the program cannot see such tags the driver has to leave them in the packet. If
- * it does not, filters that name a VLAN are refused; all else still works.
- */
-static int show_tags(struct vtc__txn *txn)
-{
-	const struct vtc__guard_step *step = vtc__pool_guard_step(txn);
-	struct vtc__feature now;
-
-	if (!step || step->id.sees_tags || txn->uplink.quirks.tags_hidden ||
-	    vtc__feature_get(&txn->uplink, VTC__FEATURE_RX_VLAN, &now) || !now.on ||
-	    now.fixed)
-		return 0;
-	return vtc__do_feature(txn, VTC__FEATURE_RX_VLAN, false);
-}
-
-static bool tags_shown(struct vtc__txn *txn)
-{
-	const struct vtc__guard_step *step = vtc__pool_guard_step(txn);
-	struct vtc__feature now;
-	int err;
-
-	if (step && step->id.sees_tags)
-		return true;
-	if (txn->uplink.quirks.tags_hidden)
-		return false;
-	err = vtc__feature_get(&txn->uplink, VTC__FEATURE_RX_VLAN, &now);
-	return err == -ENOENT || (!err && !now.on);
 }
 
 /* ---- What a pool needs of it ---- */
@@ -247,6 +289,8 @@ int vtc__pool_do_guard(struct vtc__txn *txn, struct vtc_pool *pool)
 
 	if (!err)
 		err = show_tags(txn);
+	if (!err)
+		err = vtc__pool_do_vlans(txn);
 	if (!err)
 		err = vtc__pool_do_slot(txn, pool);
 	if (!err && (pool->data.flags & VTC_POOL_F_GROUP_COPY))
@@ -362,9 +406,11 @@ int vtc__pool_do_guard_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 			      const struct vtc_filter *filter, uint32_t tag)
 {
 	struct filter_step step = { .filter = *filter, .slot = pool->data.slot };
+	int err;
 
 	if (filter->match & VTC_FILTER_VLAN && !tags_shown(txn))
 		return explain_hidden(txn);
-	return vtc__step_do(txn, pool->name, &vtc__step_filter, tag, &step, sizeof(step),
-			    NULL);
+	err = vtc__step_do(txn, pool->name, &vtc__step_filter, tag, &step, sizeof(step),
+			   NULL);
+	return err ? err : vtc__pool_do_address(txn, pool, filter, tag);
 }

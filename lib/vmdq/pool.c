@@ -81,14 +81,21 @@ static void load_guard(struct vtc__txn *txn, struct vtc_pool *pool)
 	vtc__pool_load_target(txn, pool);
 }
 
-static void load_note(struct vtc__txn *txn, struct vtc_pool *pool)
+static void add_note(struct vtc_pool *pool, const char *note)
 {
-	const char *note = pool->backend->note ? pool->backend->note(txn, pool) : "";
 	size_t at = strlen(pool->note);
 
 	if (note[0])
 		snprintf(pool->note + at, sizeof(pool->note) - at, "%s%s", at ? "; " : "",
 			 note);
+}
+
+static void load_note(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	if (pool->backend->note)
+		add_note(pool, pool->backend->note(txn, pool));
+	if (pool->backend->by_card)
+		add_note(pool, vtc__pool_receive_note(txn, pool));
 }
 
 int vtc__pool_load(struct vtc__txn *txn, struct vtc_pool *pool)

@@ -46,7 +46,7 @@ static int probe(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_r
 {
 	uint32_t now;
 
-	if (pool->data.backend != VTC_POOL_BACKEND_NTUPLE || !pool->data.queue_count) {
+	if (!pool->backend->own_queues || !pool->data.queue_count) {
 		snprintf(why, len, "the pool has no queues of its own");
 		return -EOPNOTSUPP;
 	}

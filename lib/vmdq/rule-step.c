@@ -122,6 +122,11 @@ static int explain(struct vtc__txn *txn, const struct vtc__rule *rule, int err)
 		 txn->operation, "%s: %s", txn->uplink.name, text);
 	if (err == -ENOSPC)
 		vtc__err_message(txn->ctx, "the card has no room for a rule left");
+	if (err == -EAGAIN)
+		vtc__err_hint(txn->ctx,
+			      "the driver takes rules only while the interface is up: "
+			      "ip link set %s up",
+			      txn->uplink.name);
 	return err;
 }
 

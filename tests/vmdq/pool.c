@@ -30,6 +30,7 @@ static uint32_t number;
 static const uint8_t mac_a[6] = { 2, 0, 0, 0, 0, 0xa };
 static const uint8_t mac_b[6] = { 2, 0, 0, 0, 0, 0xb };
 static const uint8_t mac_host[6] = { 2, 0, 0, 0, 0, 0xff };
+static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 /* ---- The world around ---- */
 
@@ -914,6 +915,84 @@ START_TEST(a_target_may_be_away_for_a_while)
 }
 END_TEST
 
+/*
+ * The tap of a virtual machine ends, and an interface that has the same index in another
+ * namespace is moved here, where it keeps that. Its far end is a socket.
+ */
+static int be_followed_by_a_stranger(int tap)
+{
+	unsigned int index = if_nametoindex("vtct0");
+
+	net_run("ip netns add vtcpool && ip -n vtcpool link add vtcs0 index %u type veth "
+		"peer name vtcs1 && ip -n vtcpool link set vtcs1 netns $$ && ip link set "
+		"vtcs1 up && ethtool -K vtcs1 gro on",
+		index);
+	close(tap);
+	net_run("ip -n vtcpool link set vtcs0 netns $$ && ip link set vtcs0 up; "
+		"ip netns del vtcpool");
+	ck_assert_uint_eq(if_nametoindex("vtcs0"), index);
+	return net_open_packet("vtcs1");
+}
+
+static void expect_not_at(int stranger)
+{
+	expect_at(host, mac_a, NET_VLAN_NONE);
+	expect_at(host, everybody, NET_VLAN_NONE);
+	expect_nothing(stranger);
+}
+
+START_TEST(an_index_that_is_another_interfaces_now)
+{
+	int tap = net_open_tap("vtct0");
+	struct vtc_pool *pool = request("a", "vtct0", VTC_POOL_F_GROUP_COPY);
+	struct vtc_pool_audit found;
+	int stranger;
+
+	add(pool, mac_a, -1);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	stranger = be_followed_by_a_stranger(tap);
+	expect_not_at(stranger);
+	found = audit(pool);
+	expect_text(&found, "vtct0 is gone");
+	expect_not_at(stranger);
+
+	tap = net_open_tap("vtct0");
+	found = audit(pool);
+	expect_text(&found, "vtct0 is there again");
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	expect_nothing(stranger);
+	close(tap);
+	close(stranger);
+	release(pool);
+}
+END_TEST
+
+/* With the guard its reference to the target is lost: the name it had last is left. */
+START_TEST(the_guard_goes_and_the_target_with_it)
+{
+	int tap = net_open_tap("vtct0"), stranger;
+	struct vtc_pool *pool = request("a", "vtct0", VTC_POOL_F_GROUP_COPY);
+	struct vtc_pool_audit found;
+
+	add(pool, mac_a, -1);
+	net_run("ip link set vtct0 down && ip link set vtct0 name vtct7 && "
+		"ip link set vtct7 up");
+	ck_assert_uint_eq(audit(pool).repaired, 0);
+	net_run("ip link set " NIC " xdp off");
+	ck_assert_uint_gt(audit(pool).repaired, 0);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+
+	net_run("ip link set vtct7 down && ip link set vtct7 name vtct0 && "
+		"ip link set vtct0 up && ip link set " NIC " xdp off");
+	stranger = be_followed_by_a_stranger(tap);
+	found = audit(pool);
+	expect_text(&found, "vtct0 is gone");
+	expect_not_at(stranger);
+	close(stranger);
+	release(pool);
+}
+END_TEST
+
 /* Until an audit was made; bounded. */
 static struct vtc_pool_audit wait_for_audit(struct vtc_pool *pool)
 {
@@ -1173,6 +1252,8 @@ static Suite *suite(void)
 		&a_guard_that_was_taken_off_below_kept_pools_comes_back,
 		&a_target_may_go_and_come,
 		&a_target_may_be_away_for_a_while,
+		&an_index_that_is_another_interfaces_now,
+		&the_guard_goes_and_the_target_with_it,
 		&events_lead_to_an_audit,
 		&time_leads_to_an_audit,
 		&a_card_that_moves_away_is_gone,

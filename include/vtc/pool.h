@@ -56,6 +56,11 @@ extern "C" {
  *
  * **Names of cards.** Wherever a function takes a @p nic it is the name of a network
  * interface in this network namespace, or the bus address of a device that has one.
+ *
+ * **Cards that move.** Release the pools of a card before it is moved to another network
+ * namespace. What is on the card goes with it (the guard program, rules, filters of
+ * traffic control), and from here it cannot be undone any more: vtc_pool_release() and
+ * vtc_pool_recover() then only forget it, as for a card that is gone.
  * @{
  */
 
@@ -85,7 +90,7 @@ enum vtc_pool_backend {
  *  @{ */
 /** The pool outlives this process, until vtc_pool_release(). */
 #define VTC_POOL_F_KEEP	       (1u << 0)
-/** The pool takes every frame that no filter of another pool names. */
+/** Every frame that no filter of another pool names: by backend xdp or tc only. */
 #define VTC_POOL_F_EVERYTHING  (1u << 1)
 /**
  * Broadcast and multicast frames go to the stack and, as a copy, to the pool: those of
@@ -95,10 +100,11 @@ enum vtc_pool_backend {
 #define VTC_POOL_F_GROUP_COPY  (1u << 2)
 /**
  * Attach the guard program behind the driver ("generic"), not in it: slower for the pool,
- * cheaper for the rest on a veth that gets most frames from this machine itself.
+ * cheaper for the rest on a veth that gets most frames from this machine itself. Counts
+ * for the pool that brings the program onto the card: those that come after it share it.
  */
 #define VTC_POOL_F_GENERIC_XDP (1u << 3)
-/** Attach the guard program without libxdp's dispatcher. */
+/** Attach the guard program without libxdp's dispatcher. Counts as that above. */
 #define VTC_POOL_F_PLAIN_XDP   (1u << 4)
 /** @} */
 
@@ -107,14 +113,19 @@ struct vtc_pool;
 
 /** Options of vtc_pool_request(). Zero in a field means its default. */
 struct vtc_pool_opts {
-	uint32_t sz;	    /**< sizeof(struct vtc_pool_opts). */
-	uint32_t flags;	    /**< VTC_POOL_F_ bits. */
-	const char *name;   /**< Letters, digits, '.', '_', '-'; unique on the card. */
-	const char *target; /**< Interface for frames that no AF_XDP port takes. */
-	uint32_t backend;   /**< enum vtc_pool_backend. */
-	uint32_t queues;    /**< How many queues, to #VTC_POOL_QUEUES_MAX; 0: 1. */
-	uint32_t audit_ms;  /**< Time between two audits; 0: 5000. */
-	uint32_t reserved;  /**< Must be 0. */
+	uint32_t sz;	  /**< sizeof(struct vtc_pool_opts). */
+	uint32_t flags;	  /**< VTC_POOL_F_ bits. */
+	const char *name; /**< Letters, digits, '.', '_', '-'; unique on the card. */
+	/** Interface for frames that no AF_XDP port takes; not with vf or macvlan. */
+	const char *target;
+	uint32_t backend; /**< enum vtc_pool_backend. */
+	/**
+	 * How many queues, to #VTC_POOL_QUEUES_MAX; 0: 1. More than one: not with vf or
+	 * macvlan; xdp and tc ignore it.
+	 */
+	uint32_t queues;
+	uint32_t audit_ms; /**< Time between two audits; 0: 5000. */
+	uint32_t reserved; /**< Must be 0. */
 };
 
 /** Initialiser for struct vtc_pool_opts. */
@@ -145,6 +156,7 @@ struct vtc_pool_opts {
  *         the card's pools
  * @retval -EBADMSG the card's journal is damaged; it is kept, and nothing is done
  * @retval -EPERM more rights are needed (CAP_NET_ADMIN, CAP_BPF)
+ * @retval -EACCES the journal, or a file of the BPF file system, cannot be opened
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.4
@@ -157,8 +169,9 @@ VTC_API int vtc_pool_request(struct vtc_ctx *ctx, const char *nic,
  * @brief Get hold of a pool that exists.
  *
  * A pool of another living process can be looked at; changing it gives -EBUSY. When
- * somebody has released the pool meanwhile, all calls for it give -ENOENT, but
- * vtc_pool_release() is content.
+ * somebody has released the pool meanwhile, all calls that look at the card give -ENOENT,
+ * but vtc_pool_release() is content; vtc_pool_get_info(), vtc_pool_get_fd() and
+ * vtc_pool_get_choice() answer from what the handle knows.
  *
  * @param[in] ctx the context
  * @param[in] nic the card
@@ -170,6 +183,7 @@ VTC_API int vtc_pool_request(struct vtc_ctx *ctx, const char *nic,
  * @retval -ENOENT the card has no such pool
  * @retval -EBUSY another process changes the card's pools
  * @retval -EBADMSG the card's journal is damaged; it is kept
+ * @retval -EACCES the card's journal cannot be opened
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.4
@@ -196,7 +210,7 @@ VTC_API void vtc_pool_close(struct vtc_pool *pool);
  * closed before.
  *
  * @param[in] pool the pool, may be NULL
- * @retval 0 everything is as before
+ * @retval 0 everything is as before (what was on a card that is gone is forgotten)
  * @retval -EBUSY it belongs to another living process, a port is open on it, or another
  *         process changes the card's pools; then the pool and the handle are left as they
  *         are
@@ -308,6 +322,8 @@ struct vtc_pool_stats {
  * @retval 0 written
  * @retval -EINVAL a parameter is NULL, or sz is too small
  * @retval -ENODEV the card is gone
+ * @retval -ENOENT somebody has released the pool
+ * @retval -EBUSY another process changes the card's pools
  * @return other negative numbers are the kernel's
  * @thread{ctx}
  * @since 0.4
@@ -332,7 +348,7 @@ enum vtc_pool_guard {
 #define VTC_POOL_INFO_FOREIGN	    (1u << 2)
 /** @} */
 
-/** What a pool is. Texts are lent by the pool. */
+/** What a pool is. Texts are lent by the pool until the next call for it. */
 struct vtc_pool_info {
 	uint32_t sz;	  /**< sizeof(struct vtc_pool_info). */
 	uint32_t flags;	  /**< VTC_POOL_INFO_ bits. */
@@ -369,7 +385,8 @@ struct vtc_pool_audit {
 	uint32_t checked;  /**< Steps looked at. */
 	uint32_t repaired; /**< Lost, and done again. */
 	uint32_t failed;   /**< Lost, and could not be done again. */
-	const char *text;  /**< A line for each that was lost; lent by the pool. */
+	/** A line for each that was lost; lent by the pool until its next audit. */
+	const char *text;
 };
 
 /**
@@ -381,8 +398,11 @@ struct vtc_pool_audit {
  * @param[in] pool the pool
  * @param[in,out] audit what was found; may be NULL; its sz must be set
  * @retval 0 all there, or there again
+ * @retval -EINVAL @p pool is NULL, or sz is too small
  * @retval -ENODEV the card is gone
+ * @retval -ENOENT somebody has released the pool
  * @retval -EBUSY the pool belongs to another process, or one changes the card's pools
+ * @retval -ENOMEM memory is out
  * @return other negative numbers: the first repair that failed
  * @thread{ctx}
  * @since 0.4
@@ -439,6 +459,7 @@ struct vtc_pool_recovery {
  * @retval -ENODEV there is no such card
  * @retval -EBUSY another process changes the card's pools
  * @retval -EBADMSG a journal is damaged; it is kept, and the others were dealt with
+ * @retval -EACCES a journal cannot be opened
  * @return other negative numbers: the first undo that failed; the record lists all
  * @thread{ctx}
  * @since 0.4
@@ -455,7 +476,7 @@ struct vtc_pool_entry {
 	uint32_t owner;	  /**< Process that owns it; 0: nobody (kept). */
 	uint32_t alive;	  /**< 1: kept, or that process is alive; else 0. */
 	uint32_t backend; /**< enum vtc_pool_backend. */
-	const char *nic;  /**< Interface of the card. */
+	const char *nic;  /**< Interface of the card; "#7": that with index 7, gone. */
 	const char *name; /**< Its name. */
 };
 
@@ -470,6 +491,7 @@ struct vtc_pool_entry {
  * @retval -ENODEV there is no such card
  * @retval -EBADMSG the card's journal is damaged
  * @retval -EBUSY another process changes the card's pools
+ * @retval -EACCES a journal cannot be opened
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.4
@@ -505,7 +527,11 @@ VTC_API int vtc_pool_list_get(const struct vtc_pool_list *list, unsigned int ind
 struct vtc_pool_choice;
 
 /**
- * @brief Find out which backend vtc_pool_request() would take. Changes nothing.
+ * @brief Find out which backend vtc_pool_request() would take.
+ *
+ * Changes nothing, but that what dead processes have left on the card is put back first.
+ * Whether there is an interface called vtc_pool_opts.target is not looked at.
+ *
  * @param[in] ctx the context
  * @param[in] nic the card
  * @param[in] opts what the pool would be; NULL: the defaults
@@ -514,6 +540,9 @@ struct vtc_pool_choice;
  * @retval -EINVAL a parameter is NULL or out of range, or a flag is unknown
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -ENODEV there is no such card
+ * @retval -EBUSY another process changes the card's pools
+ * @retval -EBADMSG the card's journal is damaged; it is kept
+ * @retval -EACCES the card's journal cannot be opened
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.4
@@ -622,6 +651,9 @@ struct vtc_rate_answer {
  * @retval 0 done as far as the answer says
  * @retval -EINVAL @p pool is NULL, sz is too small, the weight is above 1000, or the
  *         minimum above the maximum
+ * @retval -E2BIG @p rate is newer than this library and uses what it adds
+ * @retval -ENODEV the card is gone
+ * @retval -ENOENT somebody has released the pool
  * @retval -EOPNOTSUPP no part of it can be kept
  * @retval -EBUSY the pool belongs to another process, or one changes the card's pools
  * @return other negative numbers are the kernel's; the rate is then as before
@@ -639,6 +671,10 @@ VTC_API int vtc_pool_set_rate(struct vtc_pool *pool, const struct vtc_rate *rate
  * @retval 1 written
  * @retval 0 none was set
  * @retval -EINVAL @p pool or @p rate is NULL, or a sz is too small
+ * @retval -ENODEV the card is gone
+ * @retval -ENOENT somebody has released the pool
+ * @retval -EBUSY another process changes the card's pools
+ * @retval -EBADMSG the card's journal is damaged; it is kept
  * @thread{ctx}
  * @since 0.4
  */

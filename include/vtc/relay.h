@@ -165,7 +165,9 @@ struct vtc_port_rate {
  * @param[in] port the port that the packets go to
  * @param[in] rate weight and limit; NULL: weight 1, no limit
  * @retval 0 set
- * @retval -EINVAL @p port is NULL, sz is too small, or the weight is above 1000
+ * @retval -EINVAL @p port is NULL, sz is too small, the weight is above 1000, or the
+ *         limit above 8 Tbit/s
+ * @retval -E2BIG @p rate is newer than this library and uses what it adds
  * @thread{ctx}
  * @since 0.4
  */

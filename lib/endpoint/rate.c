@@ -81,8 +81,9 @@ int vtc_port_set_rate(struct vtc_port *port, const struct vtc_port_rate *rate)
 		return vtc__err(port->ctx, err, VTC_ERROR_ORIGIN_ARG, "set port rate",
 				"rate");
 	if (r.weight > WEIGHT_MAX || r.max_bps > MAX_BPS)
-		return vtc__err_arg(port->ctx, "set port rate",
-				    "the weight is above 1000, or the limit absurd");
+		return vtc__err_arg(
+			port->ctx, "set port rate",
+			"the weight is above 1000, or the limit above 8 Tbit/s");
 	port->rate = (struct vtc__port_rate){
 		.weight = r.weight, .max_bytes = r.max_bps / 8 + (r.max_bps % 8 != 0)
 	};

@@ -318,6 +318,18 @@ static int tell(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o, int err)
 	return err;
 }
 
+static int refuse(struct vtc_ctx *ctx, int err)
+{
+	(void)vtc__err(ctx, err, VTC_ERROR_ORIGIN_ARG, OPERATION, "opts");
+	vtc__err_message(ctx, err == -EOPNOTSUPP
+				      ? "VTC_POOL_PORT_F_ZEROCOPY: there is none behind "
+					"the driver, where the guard is (generic)"
+				      : "ring_size: a power of 2 from 64 to 32768; "
+					"frame_count: one from ring_size to 262144; "
+					"at most 64 queues");
+	return err;
+}
+
 int vtc__xsk_open(struct vtc_ctx *ctx, const struct vtc__xsk_opts *opts,
 		  struct vtc_port **ret_port)
 {
@@ -326,7 +338,7 @@ int vtc__xsk_open(struct vtc_ctx *ctx, const struct vtc__xsk_opts *opts,
 	int err = load_opts(&o, opts);
 
 	if (err)
-		return vtc__err(ctx, err, VTC_ERROR_ORIGIN_ARG, OPERATION, "options");
+		return refuse(ctx, err);
 	err = new_port(ctx, &o, &x);
 	if (err)
 		return tell(ctx, &o, err);

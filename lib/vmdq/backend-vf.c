@@ -60,8 +60,7 @@ static int why_none(struct vtc__txn *txn, struct vtc_pf *pf, const struct vfs *v
 
 	if (!vfs->count) {
 		snprintf(why, len,
-			 "the card has no VFs now; make some: vtcctl vf create %s "
-			 "--count N",
+			 "the card has no VFs now; make some: vtcctl vf create %s N",
 			 txn->uplink.name);
 		return -EOPNOTSUPP;
 	}

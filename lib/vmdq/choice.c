@@ -91,10 +91,15 @@ int vtc__choice_explain(const struct vtc_pool *pool, const struct vtc_pool_opts 
 					 "library, or see vtcctl explain");
 		return err;
 	}
-	for (const struct vtc__backend *const *b = vtc__backends; *b; b++)
-		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s: %.*s",
+	for (const struct vtc__backend *const *b = vtc__backends; *b; b++) {
+		const char *text = choice->of[(*b)->id].text;
+		bool cut = strlen(text) > REASON_MAX;
+
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s: %.*s%s",
 				       at ? "; " : "", vtc_pool_backend_name((*b)->id),
-				       REASON_MAX, choice->of[(*b)->id].text);
+				       cut ? REASON_MAX - 3 : REASON_MAX, text,
+				       cut ? "..." : "");
+	}
 	vtc__err_message(pool->ctx, "%s", all);
 	vtc__err_hint(pool->ctx, "the reasons in full: vtc_pool_choice_new(), or "
 				 "vtcctl explain");

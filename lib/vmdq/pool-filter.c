@@ -219,6 +219,7 @@ static int explain_overlap(const struct vtc_pool *pool, const struct vtc_filter 
 	if (equal(filter, other) && strcmp(record->group, pool->name) == 0) {
 		explain(pool, -EEXIST, ADD, filter);
 		vtc__err_message(pool->ctx, "the pool has this filter already");
+		vtc__err_hint(pool->ctx, "nothing is left to do");
 		return -EEXIST;
 	}
 	explain(pool, -EADDRINUSE, ADD, filter);
@@ -360,6 +361,9 @@ static int undo_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 	if (!match) {
 		err = explain(pool, -ENOENT, REMOVE, filter);
 		vtc__err_message(pool->ctx, "the pool has no such filter");
+		vtc__err_hint(pool->ctx,
+			      "vtcctl pool filter %s %s list shows those it has",
+			      pool->uplink.name, pool->name);
 		return err;
 	}
 	tag = match->tag;

@@ -305,9 +305,10 @@ static int load(struct vtc_pool *pool, const struct vtc_rate *given,
 	int err = vtc__opts_load(rate, sizeof(*rate), RATE_FIRST, given);
 
 	if (err)
-		return vtc__err(pool->ctx, err, VTC_ERROR_ORIGIN_ARG, set_rate, "rate");
+		return vtc__err(pool->ctx, err, VTC_ERROR_ORIGIN_ARG, set_rate,
+				"rate.sz");
 	if (answer && answer->sz < ANSWER_FIRST)
-		return vtc__err_arg(pool->ctx, set_rate, "the answer's size is not set");
+		return vtc__err_arg(pool->ctx, set_rate, "answer.sz");
 	if (rate->weight > WEIGHT_MAX)
 		return vtc__err_arg(pool->ctx, set_rate, "the weight is above 1000");
 	if (rate->max_bps && rate->min_bps > rate->max_bps)
@@ -355,7 +356,8 @@ int vtc_pool_get_rate(struct vtc_pool *pool, struct vtc_rate *rate,
 	if (!pool || !rate)
 		return -EINVAL;
 	if (rate->sz < RATE_FIRST || (answer && answer->sz < ANSWER_FIRST))
-		return vtc__err_arg(pool->ctx, operation, "a size is not set");
+		return vtc__err_arg(pool->ctx, operation,
+				    rate->sz < RATE_FIRST ? "rate.sz" : "answer.sz");
 	err = vtc__pool_begin(pool, operation, false, &txn);
 	if (err)
 		return err;

@@ -39,21 +39,33 @@ static void on_signals(void (*handler)(int))
 	sigaction(SIGTERM, &action, NULL);
 }
 
+/* The first word that is not SOCKET=MAC, or NULL. */
+static const char *find_bad(char **words)
+{
+	struct vtc_mac mac;
+
+	for (; *words; words++) {
+		const char *equals = strchr(*words, '=');
+
+		if (!equals || equals == *words || vtc_mac_parse(equals + 1, &mac) < 0)
+			return *words;
+	}
+	return NULL;
+}
+
 /* [pool] */
 static int make_pool(struct vtc_ctx *ctx, const char *nic, const char *mac, struct vm *vm)
 {
 	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
 	struct vtc_filter filter = { .match = VTC_FILTER_MAC };
 	char name[16];
-	int r = vtc_mac_parse(mac, &filter.mac);
+	int r;
 
+	vtc_mac_parse(mac, &filter.mac);
 	snprintf(name, sizeof(name), "agency%d", count);
 	opts.name = name;
 	opts.flags = VTC_POOL_F_GROUP_COPY; /* ARP asks everybody */
-	if (r < 0)
-		fprintf(stderr, "'%s' is no address\n", mac);
-	else
-		r = vtc_pool_request(ctx, nic, &opts, &vm->pool);
+	r = vtc_pool_request(ctx, nic, &opts, &vm->pool);
 	return r < 0 ? r : vtc_pool_add_filter(vm->pool, &filter);
 }
 /* [pool] */
@@ -64,7 +76,7 @@ static int serve(struct vtc_ctx *ctx, const char *nic, char *word)
 	struct vtc_vhost_user_opts opts = VTC_VHOST_USER_OPTS_INIT;
 	const char *path = strsep(&word, "=");
 	struct vm *vm = &vms[count];
-	int r = make_pool(ctx, nic, word ? word : "", vm);
+	int r = make_pool(ctx, nic, word, vm);
 
 	count += vm->pool != NULL;
 	opts.role = VTC_VRING_DEVICE;
@@ -83,8 +95,10 @@ static int loop(void)
 	struct pollfd p[VMS_MAX + 1] = { { vtc_relay_get_fd(relay), POLLIN, 0 } };
 	int r = 0;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && r >= 0; i++) {
 		p[i + 1] = (struct pollfd){ vtc_pool_get_fd(vms[i].pool), POLLIN, 0 };
+		r = p[i + 1].fd < 0 ? p[i + 1].fd : 0;
+	}
 	while (!stop && r >= 0) {
 		r = vtc_relay_process(relay, 0);
 		if (r < 0 || poll(p, (nfds_t)count + 1, r ? 0 : -1) <= 0)
@@ -120,7 +134,7 @@ static int run(struct vtc_ctx *ctx, char **words)
 	if (r < 0)
 		return r;
 	on_signals(on_signal);
-	for (; r == 0 && *words && count < VMS_MAX; words++)
+	for (; r == 0 && *words; words++)
 		r = serve(ctx, nic, *words);
 	if (r == 0)
 		r = loop();
@@ -139,6 +153,15 @@ int main(int argc, char **argv)
 	if (argc < 3) {
 		puts("usage: vmdq-agency NIC SOCKET=MAC...");
 		return argc != 2 || strcmp(argv[1], "--help") != 0;
+	}
+	if (argc - 2 > VMS_MAX) {
+		fprintf(stderr, "vmdq-agency: at most %d machines\n", VMS_MAX);
+		return 1;
+	}
+	if (find_bad(argv + 2)) {
+		fprintf(stderr, "vmdq-agency: '%s' is not SOCKET=MAC\n",
+			find_bad(argv + 2));
+		return 1;
 	}
 	r = vtc_ctx_new(NULL, &ctx);
 	if (r == 0) {

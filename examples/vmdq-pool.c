@@ -35,6 +35,16 @@ static void print_choice(const struct vtc_pool_choice *choice)
 }
 /* [choice] */
 
+/* The first word that is no address, or NULL. */
+static const char *find_bad(char **words)
+{
+	struct vtc_mac mac;
+
+	while (*words && vtc_mac_parse(*words, &mac) == 0)
+		words++;
+	return *words;
+}
+
 /* [request] */
 static int make_pool(struct vtc_ctx *ctx, char **words, struct vtc_pool **pool)
 {
@@ -47,11 +57,8 @@ static int make_pool(struct vtc_ctx *ctx, char **words, struct vtc_pool **pool)
 	for (words += 3; r == 0 && *words; words++) {
 		struct vtc_filter filter = { .match = VTC_FILTER_MAC };
 
-		r = vtc_mac_parse(*words, &filter.mac);
-		if (r < 0)
-			fprintf(stderr, "'%s' is no address\n", *words);
-		else
-			r = vtc_pool_add_filter(*pool, &filter);
+		vtc_mac_parse(*words, &filter.mac);
+		r = vtc_pool_add_filter(*pool, &filter);
 	}
 	return r;
 }
@@ -100,7 +107,7 @@ static int loop(struct vtc_pool *pool)
 {
 	struct pollfd p = { .fd = vtc_pool_get_fd(pool), .events = POLLIN };
 	struct vtc_pool_audit audit = { .sz = sizeof(audit) };
-	int r = 0;
+	int r = p.fd < 0 ? p.fd : 0;
 
 	while (!stop && r >= 0) {
 		r = print_stats(pool);
@@ -139,6 +146,10 @@ int main(int argc, char **argv)
 	if (argc < 5) {
 		puts("usage: vmdq-pool NIC NAME TARGET MAC...");
 		return argc != 2 || strcmp(argv[1], "--help") != 0;
+	}
+	if (find_bad(argv + 4)) {
+		fprintf(stderr, "vmdq-pool: '%s' is no address\n", find_bad(argv + 4));
+		return 1;
 	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

@@ -123,6 +123,8 @@ static const struct {
 	{ "VTC_POOL_F_GROUP_COPY", "--group-copy" },
 	{ "vtc_pool_opts.target", "--target" },
 	{ "vtc_pool_release()", "vtcctl pool remove" },
+	{ "vtc_pool_choice_new(), or vtcctl explain",
+	  "vtcctl explain with the same options" },
 };
 
 static void name_options(char *text)
@@ -227,6 +229,15 @@ int fail_vtc(const struct tool *tool, int code)
 	return say(code, text, error);
 }
 
+/* The beginning of what libvtc's record would say. */
+static void own_json(struct json_object *error, int number, enum vtc_error_origin origin,
+		     const char *operation)
+{
+	json_add_number(error, "errno", 1, (uint64_t)number);
+	json_add_text(error, "origin", 1, origin_name(origin));
+	json_add_text(error, "operation", 1, operation);
+}
+
 int fail_plain(const struct tool *tool, int code, const char *operation,
 	       const char *subject, const char *hint)
 {
@@ -239,9 +250,9 @@ int fail_plain(const struct tool *tool, int code, const char *operation,
 		fail_memory();
 	if (tool->settings.json) {
 		error = error_json(text, fail_exit_code(code));
-		json_add_number(error, "errno", 1, (uint64_t)-code);
-		json_add_text(error, "operation", 1, operation);
+		own_json(error, -code, VTC_ERROR_ORIGIN_SYSTEM, operation);
 		json_add_text(error, "subject", subject != NULL, subject);
+		json_add_text(error, "message", 1, strerror(-code));
 		json_add_text(error, "hint", hint != NULL, hint);
 	}
 	return say(code, text, error);
@@ -257,8 +268,9 @@ int fail_missing(const struct tool *tool, const char *what, const char *name,
 		fail_memory();
 	if (tool->settings.json) {
 		error = error_json(text, EXIT_NO_DEVICE);
-		json_add_number(error, "errno", 1, ENOENT);
+		own_json(error, ENOENT, VTC_ERROR_ORIGIN_LIBRARY, "find");
 		json_add_text(error, "subject", 1, name);
+		json_add_text(error, "message", 1, strerror(ENOENT));
 		json_add_text(error, "hint", 1, hint);
 	}
 	print(text, error);

@@ -129,7 +129,8 @@ static void print_made(struct json_object *json)
 static void report(const struct tool *tool, struct vtc_pool *pool)
 {
 	const struct vtc_pool_choice *choice = vtc_pool_get_choice(pool);
-	struct json_object *json = pool_json(pool);
+	int unread;
+	struct json_object *json = pool_json(pool, &unread);
 
 	if (tool->settings.json) {
 		if (choice)
@@ -185,16 +186,11 @@ static int create(struct tool *tool, const struct vtc_filter *filters)
 	return r < 0 ? fail_vtc(tool, r) : add_filters(tool, pool, filters);
 }
 
-/* What can be found out without a change. */
-static int try_create(struct tool *tool)
+static int try_create(struct tool *tool, const struct vtc_filter *filters)
 {
-	struct vtc_pool *pool;
+	int code = pool_check_create(tool, filters);
 
-	if (vtc_pool_open(tool->ctx, tool->args[0], tool->args[1], &pool) < 0)
-		return explain(tool);
-	vtc_pool_close(pool);
-	return fail_plain(tool, -EEXIST, "create the pool", tool->args[1],
-			  "the card has one of this name");
+	return code ? code : explain(tool);
 }
 
 static int run_create(struct tool *tool)
@@ -208,7 +204,7 @@ static int run_create(struct tool *tool)
 		code = read_filters(tool, filters);
 	if (code)
 		return code;
-	return tool->settings.dry_run ? try_create(tool) : create(tool, filters);
+	return tool->settings.dry_run ? try_create(tool, filters) : create(tool, filters);
 }
 
 /* ---- The commands ---- */
@@ -263,8 +259,10 @@ const struct command command_explain = {
 	.name = "explain",
 	.args = "NIC",
 	.summary = "Tell which backend a pool would have, and why not another.",
-	.details = "Changes nothing. The exit code is 7 if there is none.",
-	.example = "explain eth0 --queues 2",
+	.details =
+		"Changes nothing, but that what processes that died had changed is put "
+		"back, as always.\nThe exit code is 7 if there is none.",
+	.example = "explain eth0 --target tap1",
 	.options = explain_options,
 	.min_args = 1,
 	.max_args = 1,

@@ -45,21 +45,24 @@ static int read_filters(const struct tool *tool, struct vtc_filter *filters)
 	return code;
 }
 
-static void report(const struct tool *tool, struct vtc_pool *pool)
+static int report(const struct tool *tool, struct vtc_pool *pool)
 {
-	struct json_object *all, *list = pool_filters_json(pool);
+	struct json_object *all, *list;
+	int r = pool_filters_json(pool, &list);
 
+	if (r < 0)
+		return fail_vtc(tool, r);
 	if (tool->settings.json) {
 		all = json_new();
-		json_add_text(all, "nic", 1, tool->args[0]);
-		json_add_text(all, "name", 1, tool->args[1]);
+		pool_add_names(all, pool);
 		json_add(all, "filters", list);
 		json_print(stdout, all);
-		return;
+		return EXIT_DONE;
 	}
 	for (size_t i = 0; i < json_object_array_length(list); i++)
 		puts(json_object_get_string(json_object_array_get_idx(list, i)));
 	json_object_put(list);
+	return EXIT_DONE;
 }
 
 static int change(struct vtc_pool *pool, uint32_t verb, const struct vtc_filter *filter)
@@ -93,7 +96,7 @@ static int run(struct tool *tool)
 		return code;
 	code = change_all(tool, pool, verb, filters);
 	if (code == EXIT_DONE)
-		report(tool, pool);
+		code = report(tool, pool);
 	vtc_pool_close(pool);
 	return code;
 }

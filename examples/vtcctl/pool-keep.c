@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vtcctl pool audit, remove and recover: keep pools as they are, and give them back. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "fail.h"
 #include "json.h"
 #include "pool.h"
+#include "table.h"
 
 /* ---- Audit ---- */
 
@@ -25,14 +27,13 @@ static struct json_object *lines_json(const char *text)
 	return list;
 }
 
-static void report_audit(const struct tool *tool, const struct vtc_pool_audit *audit)
+static void report_audit(const struct tool *tool, struct vtc_pool *pool,
+			 const struct vtc_pool_audit *audit)
 {
-	struct json_object *to, *lines = lines_json(audit->text);
+	struct json_object *to = json_new(), *lines = lines_json(audit->text);
 
+	pool_add_names(to, pool);
 	if (tool->settings.json) {
-		to = json_new();
-		json_add_text(to, "nic", 1, tool->args[0]);
-		json_add_text(to, "name", 1, tool->args[1]);
 		json_add_number(to, "checked", 1, audit->checked);
 		json_add_number(to, "repaired", 1, audit->repaired);
 		json_add_number(to, "failed", 1, audit->failed);
@@ -40,9 +41,12 @@ static void report_audit(const struct tool *tool, const struct vtc_pool_audit *a
 		json_print(stdout, to);
 		return;
 	}
-	printf("%s: pool %s: steps checked: %u, repaired: %u, failed: %u\n",
-	       tool->args[0], tool->args[1], audit->checked, audit->repaired,
-	       audit->failed);
+	table_print_value(stdout, to, "nic");
+	fputs(": pool ", stdout);
+	table_print_value(stdout, to, "name");
+	printf(": steps checked: %u, repaired: %u, failed: %u\n", audit->checked,
+	       audit->repaired, audit->failed);
+	json_object_put(to);
 	for (size_t i = 0; i < json_object_array_length(lines); i++)
 		printf("  %s\n",
 		       json_object_get_string(json_object_array_get_idx(lines, i)));
@@ -59,7 +63,7 @@ static int run_audit(struct tool *tool)
 		return code;
 	r = vtc_pool_audit(pool, &audit);
 	if (r == 0 || audit.checked > 0)
-		report_audit(tool, &audit);
+		report_audit(tool, pool, &audit);
 	vtc_pool_close(pool);
 	return r < 0 ? fail_vtc(tool, r) : EXIT_DONE;
 }
@@ -87,24 +91,44 @@ static void report_removed(const struct tool *tool, struct json_object *json)
 		json_print(stdout, json);
 		return;
 	}
-	printf("%s: pool %s %s\n", tool->args[0], tool->args[1],
-	       dry ? "would be removed" : "removed");
+	table_print_value(stdout, json, "nic");
+	fputs(": pool ", stdout);
+	table_print_value(stdout, json, "name");
+	puts(dry ? " would be removed" : " removed");
 	json_object_put(json);
+}
+
+/* The pool of a process that is alive cannot be removed by another one. */
+static int try_remove(const struct tool *tool, struct vtc_pool *pool)
+{
+	struct vtc_pool_info info = { .sz = sizeof(info) };
+	int r = vtc_pool_get_info(pool, &info);
+	int code = EXIT_DONE;
+
+	if (r == 0 && info.flags & VTC_POOL_INFO_FOREIGN)
+		code = fail_plain(tool, -EBUSY, "remove the pool", info.name,
+				  "it belongs to a process that is alive");
+	vtc_pool_close(pool);
+	return code;
 }
 
 static int run_remove(struct tool *tool)
 {
 	struct json_object *json;
 	struct vtc_pool *pool;
-	int r = 0, code = pool_open(tool, &pool);
+	int r = 0, unread, code = pool_open(tool, &pool);
 
 	if (code)
 		return code;
-	json = pool_json(pool);
+	json = pool_json(pool, &unread);
 	if (tool->settings.dry_run)
-		vtc_pool_close(pool);
+		code = try_remove(tool, pool);
 	else
 		r = pool_release(pool);
+	if (code) {
+		json_object_put(json);
+		return code;
+	}
 	if (r == 0) {
 		report_removed(tool, json);
 		return EXIT_DONE;
@@ -118,7 +142,7 @@ static int run_remove(struct tool *tool)
 static const struct option remove_options[] = {
 	{ .name = "dry-run",
 	  SETTING(dry_run),
-	  .help = "look whether it is there, change nothing" },
+	  .help = "look whether it could be, change nothing" },
 	{ .name = NULL },
 };
 
@@ -169,8 +193,10 @@ const struct command command_pool_recover = {
 	.name = "pool recover",
 	.args = "[NIC]",
 	.summary = "Put back what processes that died had changed.",
-	.details = "Every command that changes a card's pools does that first. pool list "
-		   "shows what\nis left behind. Pools that are kept stay.",
+	.details =
+		"Every command for a card's pools but pool list does that first; that one "
+		"shows what is\nleft behind. Kept pools stay; without NIC, those of "
+		"cards that are gone are forgotten.",
 	.example = "pool recover",
 	.max_args = 1,
 	.run = run_recover,

@@ -177,15 +177,15 @@ static void report(const struct tool *tool, struct vtc_pool *pool)
 {
 	struct json_object *to = json_new();
 
-	json_add_text(to, "nic", 1, tool->args[0]);
-	json_add_text(to, "name", 1, tool->args[1]);
+	pool_add_names(to, pool);
 	pool_add_rate(to, pool);
 	if (tool->settings.json) {
 		json_print(stdout, to);
 		return;
 	}
-	printf("%s: pool ", tool->args[0]);
-	json_print_clean(stdout, tool->args[1]);
+	table_print_value(stdout, to, "nic");
+	fputs(": pool ", stdout);
+	table_print_value(stdout, to, "name");
 	fputs(": ", stdout);
 	if (json_object_object_get_ex(to, "rate", NULL))
 		pool_print_rate(stdout, to);

@@ -124,12 +124,16 @@ static int run_show(struct tool *tool)
 {
 	struct json_object *json;
 	struct vtc_pool *pool;
-	int code = pool_open(tool, &pool);
+	int r, code = pool_open(tool, &pool);
 
 	if (code)
 		return code;
-	json = pool_json(pool);
+	json = pool_json(pool, &r);
 	vtc_pool_close(pool);
+	if (r < 0) {
+		json_object_put(json);
+		return fail_vtc(tool, r);
+	}
 	if (tool->settings.json) {
 		json_print(stdout, json);
 		return EXIT_DONE;

@@ -67,7 +67,15 @@ static void samples_add(struct samples *samples, const char *nic, const char *na
 	samples->items = items;
 }
 
-/* A pool that goes while we look is none any more, which is no fault. */
+/*
+ * A pool that goes while we look is none any more, which is no fault; nor is one on a
+ * card that has gone, unless that card is asked for.
+ */
+static int pass_over(const struct tool *tool, int err)
+{
+	return err == -ENOENT || (err == -ENODEV && tool->arg_count == 0) ? 0 : err;
+}
+
 static int count_pool(struct tool *tool, const struct vtc_pool_entry *entry,
 		      struct samples *samples)
 {
@@ -76,12 +84,12 @@ static int count_pool(struct tool *tool, const struct vtc_pool_entry *entry,
 	int r = vtc_pool_open(tool->ctx, entry->nic, entry->name, &pool);
 
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return pass_over(tool, r);
 	r = vtc_pool_get_stats(pool, &stats);
 	if (r == 0)
 		samples_add(samples, entry->nic, entry->name, &stats);
 	vtc_pool_close(pool);
-	return r;
+	return pass_over(tool, r);
 }
 
 static int count_all(struct tool *tool, struct samples *samples)
@@ -359,7 +367,7 @@ const struct command command_pool_stats = {
 	.args = "[NIC [POOL]]",
 	.summary = "Show what was counted for pools.",
 	.details = "'-' stands for what the backend does not count. With --watch, until "
-		   "SIGINT or\nSIGTERM; with --json too, a list on each line.",
+		   "SIGINT,\nSIGTERM or SIGHUP; with --json too, a list on each line.",
 	.example = "pool stats eth0 --watch 2",
 	.options = options,
 	.max_args = 2,

@@ -63,6 +63,13 @@ static bool read_vlan(const char *text, struct vtc_filter *filter)
 	return true;
 }
 
+static bool is_zero(const struct vtc_mac *mac)
+{
+	static const struct vtc_mac zero;
+
+	return memcmp(mac, &zero, sizeof(zero)) == 0;
+}
+
 int pool_filter_read(const struct tool *tool, const char *text, struct vtc_filter *ret)
 {
 	struct vtc_filter filter = { .match = 0 };
@@ -74,6 +81,8 @@ int pool_filter_read(const struct tool *tool, const char *text, struct vtc_filte
 				  "'%s' is no filter: MAC, MAC@VLAN or @VLAN, such as "
 				  "52:54:00:00:00:01@10; VLANs are 0 (untagged) to 4094",
 				  text);
+	if (filter.match & VTC_FILTER_MAC && is_zero(&filter.mac))
+		return fail_usage(tool, "'%s' is no address of a station", text);
 	if (filter.mac.addr[0] & 1)
 		return fail_usage(tool,
 				  "'%s' is the address of a group; broadcast and "
@@ -96,17 +105,24 @@ void pool_filter_text(const struct vtc_filter *filter, char text[FILTER_TEXT_LEN
 		snprintf(text + len, FILTER_TEXT_LEN - len, "@%u", filter->vlan);
 }
 
-struct json_object *pool_filters_json(struct vtc_pool *pool)
+int pool_filters_json(struct vtc_pool *pool, struct json_object **ret_list)
 {
 	struct json_object *list = json_new_list();
 	struct vtc_filter filter;
 	char text[FILTER_TEXT_LEN];
+	int r;
 
-	for (unsigned int i = 0; vtc_pool_get_filter(pool, i, &filter) == 0; i++) {
+	for (unsigned int i = 0; (r = vtc_pool_get_filter(pool, i, &filter)) == 0; i++) {
 		pool_filter_text(&filter, text);
 		json_append(list, json_new_text(text));
 	}
-	return list;
+	if (r == -ENOENT) {
+		*ret_list = list;
+		return 0;
+	}
+	json_object_put(list);
+	*ret_list = NULL;
+	return r;
 }
 
 /* ---- Opening ---- */
@@ -142,8 +158,7 @@ static char *what_there_is(struct tool *tool, const char *nic, const char *name)
 	if (nearest.best)
 		len = asprintf(&text, "did you mean '%s'?", nearest.best);
 	else
-		len = asprintf(&text, "vtcctl pool list %s shows those that there are",
-			       nic);
+		len = asprintf(&text, "see vtcctl pool list %s", nic);
 	vtc_pool_list_free(list);
 	if (len < 0)
 		fail_memory();
@@ -198,22 +213,33 @@ static void add_queues(struct json_object *to, const struct vtc_pool_info *info)
 	json_add_number(to, "queue_count", 1, info->queue_count);
 }
 
-struct json_object *pool_json(struct vtc_pool *pool)
+void pool_add_names(struct json_object *to, struct vtc_pool *pool)
 {
 	struct vtc_pool_info info = { .sz = sizeof(info) };
-	struct json_object *to = json_new();
 
 	if (vtc_pool_get_info(pool, &info) < 0)
-		return to;
+		return;
 	json_add_text(to, "nic", 1, info.nic);
 	json_add_text(to, "name", 1, info.name);
+}
+
+struct json_object *pool_json(struct vtc_pool *pool, int *ret_error)
+{
+	struct vtc_pool_info info = { .sz = sizeof(info) };
+	struct json_object *filters, *to = json_new();
+
+	*ret_error = vtc_pool_get_info(pool, &info);
+	if (*ret_error < 0)
+		return to;
+	*ret_error = pool_filters_json(pool, &filters);
+	pool_add_names(to, pool);
 	json_add_text(to, "backend", 1, vtc_pool_backend_name(info.backend));
 	json_add_bool(to, "hardware", 1, (info.flags & VTC_POOL_INFO_HARDWARE) != 0);
 	json_add_text(to, "guard", 1, guard_name(info.guard));
 	add_queues(to, &info);
 	json_add_text(to, "netdev", info.netdev[0] != '\0', info.netdev);
 	json_add_text(to, "target", info.target[0] != '\0', info.target);
-	json_add(to, "filters", pool_filters_json(pool));
+	json_add(to, "filters", filters);
 	json_add_bool(to, "everything", 1,
 		      (info.opts_flags & VTC_POOL_F_EVERYTHING) != 0);
 	json_add_bool(to, "group_copy", 1,

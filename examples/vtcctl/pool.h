@@ -30,9 +30,20 @@ int pool_open(struct tool *tool, struct vtc_pool **ret_pool);
 /* Give it back. The handle is gone in any case. 0 or what libvtc returned. */
 int pool_release(struct vtc_pool *pool);
 
-/* What a pool is: its info, filters and rate. */
-struct json_object *pool_json(struct vtc_pool *pool);
-struct json_object *pool_filters_json(struct vtc_pool *pool);
+/*
+ * What a pool is: its info, filters and rate. Also if something cannot be read: then that
+ * is null, and *ret_error what libvtc returned.
+ */
+struct json_object *pool_json(struct vtc_pool *pool, int *ret_error);
+
+/* 0 or what libvtc returned, and no list then. */
+int pool_filters_json(struct vtc_pool *pool, struct json_object **ret_list);
+
+/* Add "nic", as it is called now, and "name". */
+void pool_add_names(struct json_object *to, struct vtc_pool *pool);
+
+/* What can be found out of "pool create" without a change: 0 or the exit code. */
+int pool_check_create(struct tool *tool, const struct vtc_filter *filters);
 
 /* The pools of a card (NULL: of all). 0 or what libvtc returned. */
 int pool_list_json(struct tool *tool, const char *nic, struct json_object **ret_list);

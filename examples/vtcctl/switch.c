@@ -170,7 +170,7 @@ const struct command command_switch = {
 	.args = "",
 	.summary = "Switch packets between virtual machines and a tap.",
 	.details =
-		"Until SIGINT or SIGTERM. A machine is QEMU with -netdev vhost-user, or "
+		"Until SIGINT, SIGTERM or SIGHUP. A machine is QEMU with -netdev vhost-user, or "
 		"another program\nthat speaks vhost-user. An address belongs to the "
 		"machine that used it first, unless it\nwas seen at the tap; a packet "
 		"from an address that is another's is dropped. One socket\nand a tap "

@@ -63,12 +63,14 @@ extern "C" {
 
 /** Options of vtc_pool_open_port(). Zero in a field means its default. */
 struct vtc_pool_port_opts {
-	uint32_t sz;	    /**< sizeof(struct vtc_pool_port_opts). */
-	uint32_t flags;	    /**< VTC_POOL_PORT_F_ bits. */
-	uint32_t ring_size; /**< Descriptors of each ring, a power of 2; 0: 512. */
+	uint32_t sz;	/**< sizeof(struct vtc_pool_port_opts). */
+	uint32_t flags; /**< VTC_POOL_PORT_F_ bits. */
+	/** Descriptors of each ring, a power of 2, 64 to 32768; 0: 512. */
+	uint32_t ring_size;
 	/**
-	 * Frames of 4 KiB for each queue, a power of 2; 0: twice that. Ports that share a
-	 * queue share its frames: the first one's number holds.
+	 * Frames of 4 KiB for each queue, a power of 2, ring_size to 262144; 0: twice
+	 * ring_size. Ports that share a queue share its frames: the first one's number
+	 * holds.
 	 */
 	uint32_t frame_count;
 	uint32_t queue_pairs; /**< Queue pairs of the port; 0: one for each queue. */
@@ -102,12 +104,16 @@ struct vtc_pool_port_opts {
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -EBUSY the pool has a port or belongs to another process, or its queue is used
  *         by another program's AF_XDP socket
+ * @retval -ENODEV the card, or the interface of the pool, is gone
+ * @retval -ENOENT somebody has released the pool
  * @retval -EOPNOTSUPP the pool's backend has no queue that AF_XDP can have (tc), the card
- *         has no zero-copy but it was asked for, or no transmit queue to send in place
- *         by, or this build has no libxdp
+ *         has no zero-copy but it was asked for (there is none where the guard is
+ *         generic), or no transmit queue to send in place by, or this build has no libxdp
  * @retval -ENOBUFS memory that may be locked is out (see RLIMIT_MEMLOCK)
  * @retval -EPERM CAP_NET_RAW is missing
  * @retval -ENOMEM memory is out
+ * @return other negative numbers: on a pool of a VF or a macvlan interface, those of
+ *         vtc_pool_request() for that interface
  * @thread{ctx}
  * @since 0.4
  */

@@ -35,20 +35,32 @@ extern "C" {
  * With ntuple and xdp a @em guard program on the card looks at every frame: a frame of
  * one pool never reaches another, also when a rule in the hardware was lost. Frames that
  * the AF_XDP port of the pool (vtc_pool_open_port()) cannot take go to the pool's target
- * interface (a tap or a veth), and if it has none to the stack.
+ * interface (a tap or a veth), and if it has none to the stack. Pools of the other
+ * backends have no guard: there the hardware, or the kernel, sorts alone, and what it has
+ * lost is found by the next audit, no sooner.
+ *
+ * **What the card receives.** With ntuple, xdp and tc the card is told the addresses of
+ * filters, and its feature rx-vlan-filter is switched off, as long as there is a pool:
+ * one that is not promiscuous drops the others. Where that cannot be had the pool's note
+ * (vtc_pool_info.note) says so.
  *
  * **Crashes.** Each change is noted in a journal below vtc_ctx_opts.state_dir before it
  * is made. What a process that died had changed is put back by the next call for the same
  * card, or by vtc_pool_recover(). A pool made with #VTC_POOL_F_KEEP stays until somebody
  * releases it.
  *
- * **Targets.** The target interface is known by its index as long as it exists, and by
- * its name after that: when it is deleted its frames go to the stack, and when one of the
- * same name is made (a virtual machine that starts again makes its tap anew) the next
+ * **Targets.** The target interface is known by its index as long as it exists here, and
+ * by its name after that: when it is deleted its frames go to the stack, and when one of
+ * the same name is made (a virtual machine that starts again makes its tap anew) the next
  * audit gives them to that.
  *
  * **Names of cards.** Wherever a function takes a @p nic it is the name of a network
  * interface in this network namespace, or the bus address of a device that has one.
+ *
+ * **Cards that move.** Release the pools of a card before it is moved to another network
+ * namespace. What is on the card goes with it (the guard program, rules, filters of
+ * traffic control), and from here it cannot be undone any more: vtc_pool_release() and
+ * vtc_pool_recover() then only forget it, as for a card that is gone.
  * @{
  */
 
@@ -78,16 +90,21 @@ enum vtc_pool_backend {
  *  @{ */
 /** The pool outlives this process, until vtc_pool_release(). */
 #define VTC_POOL_F_KEEP	       (1u << 0)
-/** The pool takes every frame that no filter of another pool names. */
+/** Every frame that no filter of another pool names: by backend xdp or tc only. */
 #define VTC_POOL_F_EVERYTHING  (1u << 1)
-/** Broadcast and multicast frames go to the stack and, as a copy, to the pool. */
+/**
+ * Broadcast and multicast frames go to the stack and, as a copy, to the pool: those of
+ * the VLANs that its filters name, of all if one names none, and none as long as it has
+ * no filter, unless it takes everything.
+ */
 #define VTC_POOL_F_GROUP_COPY  (1u << 2)
 /**
  * Attach the guard program behind the driver ("generic"), not in it: slower for the pool,
- * cheaper for the rest on a veth that gets most frames from this machine itself.
+ * cheaper for the rest on a veth that gets most frames from this machine itself. Counts
+ * for the pool that brings the program onto the card: those that come after it share it.
  */
 #define VTC_POOL_F_GENERIC_XDP (1u << 3)
-/** Attach the guard program without libxdp's dispatcher. */
+/** Attach the guard program without libxdp's dispatcher. Counts as that above. */
 #define VTC_POOL_F_PLAIN_XDP   (1u << 4)
 /** @} */
 
@@ -96,14 +113,19 @@ struct vtc_pool;
 
 /** Options of vtc_pool_request(). Zero in a field means its default. */
 struct vtc_pool_opts {
-	uint32_t sz;	    /**< sizeof(struct vtc_pool_opts). */
-	uint32_t flags;	    /**< VTC_POOL_F_ bits. */
-	const char *name;   /**< Letters, digits, '.', '_', '-'; unique on the card. */
-	const char *target; /**< Interface for frames that no AF_XDP port takes. */
-	uint32_t backend;   /**< enum vtc_pool_backend. */
-	uint32_t queues;    /**< How many queues, to #VTC_POOL_QUEUES_MAX; 0: 1. */
-	uint32_t audit_ms;  /**< Time between two audits; 0: 5000. */
-	uint32_t reserved;  /**< Must be 0. */
+	uint32_t sz;	  /**< sizeof(struct vtc_pool_opts). */
+	uint32_t flags;	  /**< VTC_POOL_F_ bits. */
+	const char *name; /**< Letters, digits, '.', '_', '-'; unique on the card. */
+	/** Interface for frames that no AF_XDP port takes; not with vf or macvlan. */
+	const char *target;
+	uint32_t backend; /**< enum vtc_pool_backend. */
+	/**
+	 * How many queues, to #VTC_POOL_QUEUES_MAX; 0: 1. More than one: not with vf or
+	 * macvlan; xdp and tc ignore it.
+	 */
+	uint32_t queues;
+	uint32_t audit_ms; /**< Time between two audits; 0: 5000. */
+	uint32_t reserved; /**< Must be 0. */
 };
 
 /** Initialiser for struct vtc_pool_opts. */
@@ -134,6 +156,7 @@ struct vtc_pool_opts {
  *         the card's pools
  * @retval -EBADMSG the card's journal is damaged; it is kept, and nothing is done
  * @retval -EPERM more rights are needed (CAP_NET_ADMIN, CAP_BPF)
+ * @retval -EACCES the journal, or a file of the BPF file system, cannot be opened
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.4
@@ -146,8 +169,9 @@ VTC_API int vtc_pool_request(struct vtc_ctx *ctx, const char *nic,
  * @brief Get hold of a pool that exists.
  *
  * A pool of another living process can be looked at; changing it gives -EBUSY. When
- * somebody has released the pool meanwhile, all calls for it give -ENOENT, but
- * vtc_pool_release() is content.
+ * somebody has released the pool meanwhile, all calls that look at the card give -ENOENT,
+ * but vtc_pool_release() is content; vtc_pool_get_info(), vtc_pool_get_fd() and
+ * vtc_pool_get_choice() answer from what the handle knows.
  *
  * @param[in] ctx the context
  * @param[in] nic the card
@@ -159,6 +183,7 @@ VTC_API int vtc_pool_request(struct vtc_ctx *ctx, const char *nic,
  * @retval -ENOENT the card has no such pool
  * @retval -EBUSY another process changes the card's pools
  * @retval -EBADMSG the card's journal is damaged; it is kept
+ * @retval -EACCES the card's journal cannot be opened
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.4
@@ -185,7 +210,7 @@ VTC_API void vtc_pool_close(struct vtc_pool *pool);
  * closed before.
  *
  * @param[in] pool the pool, may be NULL
- * @retval 0 everything is as before
+ * @retval 0 everything is as before (what was on a card that is gone is forgotten)
  * @retval -EBUSY it belongs to another living process, a port is open on it, or another
  *         process changes the card's pools; then the pool and the handle are left as they
  *         are
@@ -204,7 +229,9 @@ VTC_API int vtc_pool_release(struct vtc_pool *pool);
 /**
  * Which frames a pool takes. Frozen. With #VTC_FILTER_MAC alone the frame may have any
  * VLAN tag or none; the filter that names both counts before one that names one of them,
- * and the MAC before the VLAN.
+ * and the MAC before the VLAN. The VLAN of a frame is that of its outermost tag, of
+ * 802.1Q or 802.1ad; #VTC_POOL_BACKEND_TC knows 802.1Q only, and a filter that names a
+ * VLAN leaves frames with a tag of 802.1ad to the stack.
  */
 struct vtc_filter {
 	struct vtc_mac mac; /**< A unicast address. */
@@ -280,7 +307,7 @@ struct vtc_pool_stats {
 	uint64_t rx_packets; /**< Frames that the pool's filters took. */
 	uint64_t rx_bytes;   /**< Their bytes, from the MAC addresses on. */
 	uint64_t missort;    /**< Of these: came on a queue that is not the pool's. */
-	uint64_t rx_dropped; /**< Of these: nobody could take them. */
+	uint64_t rx_dropped; /**< Frames that the card, or the pool's port, dropped. */
 	uint64_t tx_packets; /**< Sent by the pool. */
 	uint64_t tx_bytes;   /**< Their bytes. */
 	uint64_t tx_dropped; /**< Frames of the pool that the card did not send. */
@@ -295,6 +322,8 @@ struct vtc_pool_stats {
  * @retval 0 written
  * @retval -EINVAL a parameter is NULL, or sz is too small
  * @retval -ENODEV the card is gone
+ * @retval -ENOENT somebody has released the pool
+ * @retval -EBUSY another process changes the card's pools
  * @return other negative numbers are the kernel's
  * @thread{ctx}
  * @since 0.4
@@ -319,7 +348,7 @@ enum vtc_pool_guard {
 #define VTC_POOL_INFO_FOREIGN	    (1u << 2)
 /** @} */
 
-/** What a pool is. Texts are lent by the pool. */
+/** What a pool is. Texts are lent by the pool until the next call for it. */
 struct vtc_pool_info {
 	uint32_t sz;	  /**< sizeof(struct vtc_pool_info). */
 	uint32_t flags;	  /**< VTC_POOL_INFO_ bits. */
@@ -356,7 +385,8 @@ struct vtc_pool_audit {
 	uint32_t checked;  /**< Steps looked at. */
 	uint32_t repaired; /**< Lost, and done again. */
 	uint32_t failed;   /**< Lost, and could not be done again. */
-	const char *text;  /**< A line for each that was lost; lent by the pool. */
+	/** A line for each that was lost; lent by the pool until its next audit. */
+	const char *text;
 };
 
 /**
@@ -368,8 +398,11 @@ struct vtc_pool_audit {
  * @param[in] pool the pool
  * @param[in,out] audit what was found; may be NULL; its sz must be set
  * @retval 0 all there, or there again
+ * @retval -EINVAL @p pool is NULL, or sz is too small
  * @retval -ENODEV the card is gone
+ * @retval -ENOENT somebody has released the pool
  * @retval -EBUSY the pool belongs to another process, or one changes the card's pools
+ * @retval -ENOMEM memory is out
  * @return other negative numbers: the first repair that failed
  * @thread{ctx}
  * @since 0.4
@@ -426,6 +459,7 @@ struct vtc_pool_recovery {
  * @retval -ENODEV there is no such card
  * @retval -EBUSY another process changes the card's pools
  * @retval -EBADMSG a journal is damaged; it is kept, and the others were dealt with
+ * @retval -EACCES a journal cannot be opened
  * @return other negative numbers: the first undo that failed; the record lists all
  * @thread{ctx}
  * @since 0.4
@@ -442,20 +476,22 @@ struct vtc_pool_entry {
 	uint32_t owner;	  /**< Process that owns it; 0: nobody (kept). */
 	uint32_t alive;	  /**< 1: kept, or that process is alive; else 0. */
 	uint32_t backend; /**< enum vtc_pool_backend. */
-	const char *nic;  /**< Interface of the card. */
+	const char *nic;  /**< Interface of the card; "#7": that with index 7, gone. */
 	const char *name; /**< Its name. */
 };
 
 /**
  * @brief Which pools there are.
  * @param[in] ctx the context
- * @param[in] nic the card; NULL: all cards that a journal tells of
+ * @param[in] nic the card; NULL: all cards that a journal tells of, but for those whose
+ *            journal is damaged, which is logged
  * @param[out] ret_list the list; vtc_pool_list_free() ends it
  * @retval 0 made
  * @retval -EINVAL a parameter is NULL
  * @retval -ENODEV there is no such card
- * @retval -EBADMSG a journal is damaged
+ * @retval -EBADMSG the card's journal is damaged
  * @retval -EBUSY another process changes the card's pools
+ * @retval -EACCES a journal cannot be opened
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.4
@@ -491,7 +527,11 @@ VTC_API int vtc_pool_list_get(const struct vtc_pool_list *list, unsigned int ind
 struct vtc_pool_choice;
 
 /**
- * @brief Find out which backend vtc_pool_request() would take. Changes nothing.
+ * @brief Find out which backend vtc_pool_request() would take.
+ *
+ * Changes nothing, but that what dead processes have left on the card is put back first.
+ * Whether there is an interface called vtc_pool_opts.target is not looked at.
+ *
  * @param[in] ctx the context
  * @param[in] nic the card
  * @param[in] opts what the pool would be; NULL: the defaults
@@ -500,6 +540,9 @@ struct vtc_pool_choice;
  * @retval -EINVAL a parameter is NULL or out of range, or a flag is unknown
  * @retval -E2BIG @p opts is newer than this library and uses what it adds
  * @retval -ENODEV there is no such card
+ * @retval -EBUSY another process changes the card's pools
+ * @retval -EBADMSG the card's journal is damaged; it is kept
+ * @retval -EACCES the card's journal cannot be opened
  * @retval -ENOMEM memory is out
  * @thread{ctx}
  * @since 0.4
@@ -599,7 +642,8 @@ struct vtc_rate_answer {
  * What the card has is used: VF rates, net-shaper groups, devlink rates, mqprio channels,
  * limits of single queues; else HTB classes of the card's queueing discipline, and for
  * AF_XDP ports the relay's own scheduler. A part that cannot be kept does not fail the
- * call: the answer says so.
+ * call: the answer says so. When a port is opened on the pool, or closed, the choice is
+ * made anew; vtc_pool_get_rate() tells what is kept then.
  *
  * @param[in] pool the pool
  * @param[in] rate the rate; NULL: none
@@ -607,6 +651,9 @@ struct vtc_rate_answer {
  * @retval 0 done as far as the answer says
  * @retval -EINVAL @p pool is NULL, sz is too small, the weight is above 1000, or the
  *         minimum above the maximum
+ * @retval -E2BIG @p rate is newer than this library and uses what it adds
+ * @retval -ENODEV the card is gone
+ * @retval -ENOENT somebody has released the pool
  * @retval -EOPNOTSUPP no part of it can be kept
  * @retval -EBUSY the pool belongs to another process, or one changes the card's pools
  * @return other negative numbers are the kernel's; the rate is then as before
@@ -624,6 +671,10 @@ VTC_API int vtc_pool_set_rate(struct vtc_pool *pool, const struct vtc_rate *rate
  * @retval 1 written
  * @retval 0 none was set
  * @retval -EINVAL @p pool or @p rate is NULL, or a sz is too small
+ * @retval -ENODEV the card is gone
+ * @retval -ENOENT somebody has released the pool
+ * @retval -EBUSY another process changes the card's pools
+ * @retval -EBADMSG the card's journal is damaged; it is kept
  * @thread{ctx}
  * @since 0.4
  */

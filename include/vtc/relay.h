@@ -143,7 +143,7 @@ VTC_API int vtc_relay_wake(struct vtc_relay *relay);
 /** How much of what a relay moves goes to a port. Zero asks for nothing. */
 struct vtc_port_rate {
 	uint32_t sz;	  /**< sizeof(struct vtc_port_rate). */
-	uint32_t weight;  /**< Share beside the relay's other ports, 1 to 1000; 0: 1. */
+	uint32_t weight;  /**< Share beside ports of the same kind, 1 to 1000; 0: 1. */
 	uint64_t max_bps; /**< Limit, in bits of frames in a second; 0: none. */
 };
 
@@ -157,13 +157,17 @@ struct vtc_port_rate {
  * @brief Share a relay between its ports: what is given to this one.
  *
  * Deficit round robin by bytes: while several ports have packets waiting to be given to
- * them, each gets its share, and one whose receiver has no room delays no other. A limit
- * holds packets back in the sender's queue; nothing is dropped for it.
+ * them, each gets its share, and one whose receiver has no room delays no other. Shares
+ * are among ports of one kind (vtc_port_info.kind): those on a card do not take from the
+ * machines. A limit holds packets back in the sender's queue; nothing is dropped for it,
+ * but what comes by an AF_XDP queue of several ports, beyond the port's part of it.
  *
  * @param[in] port the port that the packets go to
  * @param[in] rate weight and limit; NULL: weight 1, no limit
  * @retval 0 set
- * @retval -EINVAL @p port is NULL, sz is too small, or the weight is above 1000
+ * @retval -EINVAL @p port is NULL, sz is too small, the weight is above 1000, or the
+ *         limit above 8 Tbit/s
+ * @retval -E2BIG @p rate is newer than this library and uses what it adds
  * @thread{ctx}
  * @since 0.4
  */

@@ -77,9 +77,11 @@ static void get_stats(struct vtc__pool_port *port, struct vtc_pool_stats *stats)
 {
 	struct vtc_port_stats s = { .sz = sizeof(s) };
 
-	stats->valid |= VTC_POOL_STAT_TX_PACKETS | VTC_POOL_STAT_TX_BYTES |
-			VTC_POOL_STAT_TX_DROPPED;
+	stats->valid |= VTC_POOL_STAT_RX_DROPPED | VTC_POOL_STAT_TX_PACKETS |
+			VTC_POOL_STAT_TX_BYTES | VTC_POOL_STAT_TX_DROPPED;
 	for (unsigned int i = 0; !vtc_port_get_stats(agent_of(port)->port, i, &s); i++) {
+		/* Beside what the card has dropped before. */
+		stats->rx_dropped += s.rx_dropped_bad;
 		stats->tx_packets += s.tx_packets;
 		stats->tx_bytes += s.tx_bytes;
 		stats->tx_dropped += s.tx_dropped_room + s.tx_dropped_size +
@@ -151,18 +153,26 @@ static void on_closed(void *data)
 
 /* ---- Open ---- */
 
-static int load_opts(struct vtc_pool_port_opts *o, const struct vtc_pool_port_opts *opts)
+static const char *find_bad_option(const struct vtc_pool_port_opts *o)
+{
+	if (o->flags & ~FLAGS_KNOWN)
+		return "opts.flags: an unknown bit";
+	if (o->flags & VTC_POOL_PORT_F_ZEROCOPY && o->flags & VTC_POOL_PORT_F_COPY)
+		return "opts.flags: zero-copy and copy exclude each other";
+	if (o->queue_pairs > VTC_PORT_QUEUE_PAIRS_MAX)
+		return "opts.queue_pairs: above VTC_PORT_QUEUE_PAIRS_MAX";
+	return o->reserved ? "opts.reserved: not 0" : NULL;
+}
+
+static int load_opts(struct vtc_ctx *ctx, struct vtc_pool_port_opts *o,
+		     const struct vtc_pool_port_opts *opts)
 {
 	int err = vtc__opts_load(o, sizeof(*o), OPTS_FIRST, opts);
+	const char *bad = err ? NULL : find_bad_option(o);
 
 	if (err)
-		return err;
-	if (o->flags & ~FLAGS_KNOWN || o->reserved ||
-	    o->queue_pairs > VTC_PORT_QUEUE_PAIRS_MAX)
-		return -EINVAL;
-	return o->flags & VTC_POOL_PORT_F_ZEROCOPY && o->flags & VTC_POOL_PORT_F_COPY
-		       ? -EINVAL
-		       : 0;
+		return vtc__err(ctx, err, VTC_ERROR_ORIGIN_ARG, OPERATION, "opts.sz");
+	return bad ? vtc__err_arg(ctx, OPERATION, bad) : 0;
 }
 
 static int explain(struct vtc_pool *pool, int err, const char *message, const char *hint)
@@ -274,10 +284,8 @@ int vtc_pool_open_port(struct vtc_pool *pool, const struct vtc_pool_port_opts *o
 		return -EINVAL;
 	if (!ret_port)
 		return vtc__err_arg(pool->ctx, OPERATION, "ret_port");
-	err = load_opts(&o, opts);
-	if (err)
-		return vtc__err(pool->ctx, err, VTC_ERROR_ORIGIN_ARG, OPERATION,
-				"options");
-	err = check_pool(pool);
+	err = load_opts(pool->ctx, &o, opts);
+	if (!err)
+		err = check_pool(pool);
 	return err ? err : open_port(pool, &o, ret_port);
 }

@@ -123,6 +123,9 @@ int vtc__lock(struct vtc_ctx *ctx, const char *name)
 
 void vtc__unlock(struct vtc_ctx *ctx, int fd)
 {
-	if (fd >= 0)
-		ctx->sys->close(ctx->sys_priv, fd);
+	if (fd < 0)
+		return;
+	/* Closing is not enough: what another thread forked meanwhile has it open, too. */
+	ctx->sys->unlock(ctx->sys_priv, fd);
+	ctx->sys->close(ctx->sys_priv, fd);
 }

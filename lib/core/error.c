@@ -15,7 +15,8 @@ static const char *usual_hint(int code)
 	switch (code) {
 	case -EPERM:
 	case -EACCES:
-		return "run as root, or with CAP_NET_ADMIN and write access to sysfs";
+		return "run as root, or with CAP_NET_ADMIN (pools: CAP_BPF, too) and write "
+		       "access to sysfs and the state directory";
 	case -EROFS:
 		return "sysfs is mounted read-only here, as in an unprivileged container";
 	case -ENOMEM:

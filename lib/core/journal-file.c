@@ -26,7 +26,7 @@ struct entry {
 	uint32_t pid;
 	uint32_t tag;
 	uint32_t len;
-	uint32_t zero;
+	uint32_t pidns;
 	char group[VTC__GROUP_LEN];
 	char kind[VTC__KIND_LEN];
 };
@@ -166,8 +166,7 @@ static const char *check_entry(const struct entry *e, const char *data, size_t l
 	if (!field_ok(e->group, sizeof(e->group)) ||
 	    !field_ok(e->kind, sizeof(e->kind)) || !e->kind[0])
 		return "a record's name is wrong";
-	return e->zero || !filled_up(data, len, padded(len)) ? "a gap is not empty"
-							     : NULL;
+	return filled_up(data, len, padded(len)) ? NULL : "a gap is not empty";
 }
 
 static int take_entry(struct vtc__journal_file *file, const struct entry *e,
@@ -179,6 +178,7 @@ static int take_entry(struct vtc__journal_file *file, const struct entry *e,
 		.start = le64toh(e->start),
 		.tag = le32toh(e->tag),
 		.len = le32toh(e->len),
+		.pidns = le32toh(e->pidns),
 		.data = data,
 	};
 	struct vtc__record *record;
@@ -258,6 +258,7 @@ static void put_entry(char *at, const struct vtc__record *r)
 		.pid = htole32(r->pid),
 		.tag = htole32(r->tag),
 		.len = htole32(r->len),
+		.pidns = htole32(r->pidns),
 	};
 
 	memcpy(e.group, r->group, sizeof(e.group));

@@ -3,7 +3,8 @@
  * The bytes of a journal's file, and what is in them. All numbers are little-endian.
  *
  *	header: magic, version, number of records, length, next id, checksum, boot id
- *	record: id, start, pid, tag, length, 0, group, kind; its data, filled up to 8
+ *	record: id, start, pid, tag, length, PID namespace, group, kind; its data, filled
+ *		up to 8
  */
 #ifndef VTC__JOURNAL_FILE_H
 #define VTC__JOURNAL_FILE_H

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "journal-file.h"
 #include "sysfs.h"
@@ -20,7 +19,7 @@ struct vtc__journal {
 	int lock;
 	bool on_disk; /* there is a file */
 	bool stale;   /* a write failed: the file may be the old one, or the new */
-	uint32_t pid;
+	uint32_t pid, pidns;
 	uint64_t start;
 	struct vtc__journal_file file;
 	char name[NAME_LEN];
@@ -75,6 +74,15 @@ static ssize_t read_file(struct vtc__journal *j, void **ret_data)
 	}
 }
 
+/*
+ * Above all that a journal of this name had since the machine's start: adding takes
+ * longer than the nanosecond that a number stands for.
+ */
+static uint64_t fresh_id(const struct vtc__journal *j)
+{
+	return j->ctx->sys->now_ns(j->ctx->sys_priv) + 1;
+}
+
 static int load(struct vtc__journal *j)
 {
 	const char *why;
@@ -82,7 +90,7 @@ static int load(struct vtc__journal *j)
 	ssize_t n = read_file(j, &data);
 	int err;
 
-	j->file.next = 1;
+	j->file.next = fresh_id(j);
 	if (n == -ENOENT)
 		return 0;
 	if (n < 0)
@@ -156,10 +164,11 @@ static int open_err(struct vtc__journal *j, int code)
 /* Who we are, and in which run of the machine. */
 static int identify(struct vtc__journal *j, char boot[VTC__BOOT_LEN])
 {
-	int err;
+	struct vtc__process self = { .pid = 0 };
+	int err = vtc__process_self(j->ctx, &self, &j->pidns);
 
-	j->pid = (uint32_t)getpid();
-	err = vtc__process_start(j->ctx, j->pid, &j->start);
+	j->pid = self.pid;
+	j->start = self.start;
 	if (!err)
 		err = vtc__boot_id(j->ctx, boot);
 	if (!err)
@@ -179,7 +188,7 @@ static void keep_this_boot(struct vtc__journal *j, const char *boot)
 			 "dropped",
 			 j->name, j->file.count);
 		vtc__journal_file_free(&j->file);
-		j->file.next = 1;
+		j->file.next = fresh_id(j);
 	}
 	strcpy(j->file.boot, boot);
 }
@@ -360,17 +369,29 @@ const struct vtc__record *vtc__journal_find_last(const struct vtc__journal *jour
 	return place ? at(journal, place - 1) : NULL;
 }
 
+/* A record of before namespaces were noted has none. */
+static bool is_elsewhere(const struct vtc__journal *journal,
+			 const struct vtc__record *record)
+{
+	return record->pidns && journal->pidns && record->pidns != journal->pidns;
+}
+
 bool vtc__record_alive(const struct vtc__journal *journal,
 		       const struct vtc__record *record)
 {
-	return !record->pid || vtc__record_mine(journal, record) ||
-	       vtc__process_alive(journal->ctx, record->pid, record->start);
+	if (!record->pid || vtc__record_mine(journal, record))
+		return true;
+	if (is_elsewhere(journal, record))
+		return vtc__process_elsewhere(journal->ctx, journal->pidns,
+					      record->pidns);
+	return vtc__process_alive(journal->ctx, record->pid, record->start);
 }
 
 bool vtc__record_mine(const struct vtc__journal *journal,
 		      const struct vtc__record *record)
 {
-	return record->pid == journal->pid && record->start == journal->start;
+	return record->pid == journal->pid && record->start == journal->start &&
+	       !is_elsewhere(journal, record);
 }
 
 /* ---- Changing; memory is as before if the disk is ---- */
@@ -388,6 +409,7 @@ int vtc__journal_add(struct vtc__journal *j, const char *group, const char *kind
 	struct vtc__record like = { .id = j->file.next,
 				    .pid = j->pid,
 				    .start = j->start,
+				    .pidns = j->pidns,
 				    .tag = tag,
 				    .data = data };
 	struct vtc__record *record;
@@ -468,32 +490,53 @@ int vtc__journal_remove(struct vtc__journal *j, uint64_t id)
 }
 
 struct owner {
-	uint32_t pid;
+	uint32_t pid, pidns;
 	uint64_t start;
 };
 
-int vtc__journal_own(struct vtc__journal *j, const char *group, bool keep)
+static struct owner owner_of(const struct vtc__record *r)
+{
+	return (struct owner){ r->pid, r->pidns, r->start };
+}
+
+static bool owns(const struct owner *owner, const struct vtc__record *r)
+{
+	return owner->pid == r->pid && owner->pidns == r->pidns &&
+	       owner->start == r->start;
+}
+
+static void give(struct vtc__record *r, const struct owner *owner)
+{
+	r->pid = owner->pid;
+	r->pidns = owner->pidns;
+	r->start = owner->start;
+}
+
+int vtc__journal_own(struct vtc__journal *j, const char *group, uint32_t tag, bool keep)
 {
 	struct owner *old = calloc(j->file.count + 1, sizeof(*old));
+	const struct owner nobody = { .pid = 0 };
+	const struct owner self = { j->pid, j->pidns, j->start };
+	bool changed = false;
 	size_t i;
-	int err;
+	int err = 0;
 
 	if (!old)
 		return -ENOMEM;
 	for (i = 0; i < j->file.count; i++) {
 		struct vtc__record *r = j->file.record[i];
 
-		old[i] = (struct owner){ r->pid, r->start };
-		if (strcmp(r->group, group) != 0)
+		old[i] = owner_of(r);
+		if (strcmp(r->group, group) != 0 || (tag && r->tag != tag) ||
+		    owns(keep ? &nobody : &self, r))
 			continue;
-		r->pid = keep ? 0 : j->pid;
-		r->start = keep ? 0 : j->start;
+		give(r, keep ? &nobody : &self);
+		changed = true;
 	}
-	err = store(j);
-	for (i = 0; err && i < j->file.count; i++) {
-		j->file.record[i]->pid = old[i].pid;
-		j->file.record[i]->start = old[i].start;
-	}
+	if (changed)
+		err = store(j);
+	for (i = 0; err && i < j->file.count; i++)
+		give(j->file.record[i], &old[i]);
 	free(old);
 	return err;
 }

@@ -28,6 +28,7 @@ struct vtc__record {
 	uint64_t id;		    /* rising in the order of adding, never used twice */
 	uint32_t pid;		    /* owner; 0: nobody, the change is to stay */
 	uint64_t start;		    /* its start time, of /proc/PID/stat */
+	uint32_t pidns;		    /* where pid counts, see process.h; 0: not known */
 	char group[VTC__GROUP_LEN]; /* what belongs together; "": shared by all groups */
 	char kind[VTC__KIND_LEN];   /* how to undo it */
 	uint32_t tag; /* the caller's number for a part of a group; 0: none */
@@ -62,8 +63,12 @@ int vtc__journal_add(struct vtc__journal *journal, const char *group, const char
 int vtc__journal_update(struct vtc__journal *journal, uint64_t id, const void *data,
 			size_t len);
 int vtc__journal_remove(struct vtc__journal *journal, uint64_t id);
-/* All records of a group to this process (keep false) or to nobody (true), at once. */
-int vtc__journal_own(struct vtc__journal *journal, const char *group, bool keep);
+/*
+ * The records of a group that have this tag (0: all) to this process (keep false) or to
+ * nobody (true), at once.
+ */
+int vtc__journal_own(struct vtc__journal *journal, const char *group, uint32_t tag,
+		     bool keep);
 
 /*
  * In order of id; prev NULL: the first. Valid until the next call that changes the
@@ -79,7 +84,10 @@ const struct vtc__record *vtc__journal_find_next(const struct vtc__journal *jour
 const struct vtc__record *vtc__journal_find_last(const struct vtc__journal *journal,
 						 uint64_t id);
 
-/* Whether nobody owns it, or a process that lives. */
+/*
+ * Whether nobody owns it, or a process that lives. One whose number counts in another
+ * PID namespace cannot be looked for: it is alive as long as that namespace may be.
+ */
 bool vtc__record_alive(const struct vtc__journal *journal,
 		       const struct vtc__record *record);
 bool vtc__record_mine(const struct vtc__journal *journal,

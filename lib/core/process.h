@@ -16,13 +16,24 @@
 
 /* What /proc/PID/stat tells. -EPROTO: the text is no such thing. */
 struct vtc__process {
+	uint32_t pid;
 	uint64_t start; /* in clock ticks since the machine's start */
 	bool dead;	/* waits for its parent to notice */
 };
 
 int vtc__process_parse(const char *text, size_t len, struct vtc__process *ret);
 
-int vtc__process_start(struct vtc_ctx *ctx, uint32_t pid, uint64_t *ret_start);
+/*
+ * Ourselves, by the numbers that /proc counts in; that may be an outer namespace's. pidns
+ * tells which: the number of our PID namespace's file, its complement where /proc is not
+ * of ours, 0 where there are none.
+ */
+int vtc__process_self(struct vtc_ctx *ctx, struct vtc__process *ret, uint32_t *ret_pidns);
+/*
+ * Whether a process may live in another PID namespace than ours (both as of self()): the
+ * machine's first one sees the processes of all, any other has to take it for alive.
+ */
+bool vtc__process_elsewhere(struct vtc_ctx *ctx, uint32_t own, uint32_t pidns);
 /* One that is there and cannot be looked at counts as alive. */
 bool vtc__process_alive(struct vtc_ctx *ctx, uint32_t pid, uint64_t start);
 

@@ -138,6 +138,12 @@ static int kernel_lock(void *priv, const char *dir, const char *name)
 	return fd;
 }
 
+static void kernel_unlock(void *priv, int fd)
+{
+	(void)priv;
+	(void)flock(fd, LOCK_UN);
+}
+
 static int write_all(int fd, const void *data, size_t len)
 {
 	const char *at = data;
@@ -408,6 +414,7 @@ const struct vtc__sys vtc__sys_kernel = {
 	.write_slow = vtc__deadline_write,
 	.reap = vtc__deadline_reap,
 	.lock = kernel_lock,
+	.unlock = kernel_unlock,
 	.replace = kernel_replace,
 	.remove = kernel_remove,
 	.process = kernel_process,

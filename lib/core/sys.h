@@ -33,9 +33,10 @@ struct vtc__sys {
 
 	/*
 	 * Exclusive lock between processes: a descriptor that holds it, -EAGAIN if it is
-	 * held.
+	 * held. unlock() lets go of it, and leaves the descriptor to be closed.
 	 */
 	int (*lock)(void *priv, const char *dir, const char *name);
+	void (*unlock)(void *priv, int fd);
 
 	/*
 	 * Durable files in a directory of ours (0700, made if need be). replace(): the

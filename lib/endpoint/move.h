@@ -40,8 +40,6 @@ struct vtc__flow {
 
 	/* In a relay where ports have rates. */
 	uint64_t bytes;	   /* moved so far, with headers */
-	uint64_t quantum;  /* bytes more to move in each round */
-	int64_t deficit;   /* bytes to move in this one */
 	uint64_t until_ns; /* the receiver's limit holds it back till then; 0: not */
 };
 

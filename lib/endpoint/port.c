@@ -36,6 +36,7 @@ int vtc__port_init(struct vtc_port *port, struct vtc_ctx *ctx,
 	*port = (struct vtc_port){ .ops = ops,
 				   .ctx = vtc_ctx_ref(ctx),
 				   .queue_pairs = queue_pairs,
+				   .len_max = UINT32_MAX,
 				   .counters = counters };
 	return 0;
 }

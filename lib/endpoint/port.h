@@ -153,6 +153,13 @@ struct vtc__port_ops {
 					uint32_t *ret_chains);
 
 	/*
+	 * What the far side has given cannot be moved for now: how many packets are to be
+	 * dropped at once, because they lie in memory that others wait for. May be NULL:
+	 * none.
+	 */
+	unsigned int (*excess)(struct vtc_port *port, unsigned int queue);
+
+	/*
 	 * The same without memory: read packets into the writable chains to[0..n-1], in
 	 * order; done[] says what was written to which, from the first on. mergeable: one
 	 * packet may take many chains. Returns how many chains were written to, and in
@@ -207,6 +214,7 @@ struct vtc_port {
 	uint64_t accepts[2];
 	uint32_t far_role; /* enum vtc_vring_role */
 	bool accepts_all;  /* whatever the header asks for: never look at it */
+	uint32_t len_max;  /* longest packet without header; at first any */
 	bool mergeable;	   /* reserve(): one packet may take many chains */
 	bool silent;	   /* headers from the far side mean nothing: do not look */
 

@@ -60,7 +60,9 @@ struct vtc_relay {
 	struct join *joins;
 	struct vtc__flow **flows; /* those that can move packets */
 	unsigned int count, max;
-	unsigned int at; /* whose turn it is */
+	unsigned int at;   /* whose turn it is */
+	unsigned int left; /* in this round */
+	uint32_t round;
 
 	bool changed; /* some port */
 	bool listens; /* some port learns of packets by events alone */
@@ -366,31 +368,34 @@ static uint32_t weight_of(const struct vtc_port *port)
 	return port->rate.weight ? port->rate.weight : 1;
 }
 
-static unsigned int count_flows_to(const struct vtc_relay *r, const struct vtc_port *to)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < r->count; i++)
-		n += r->flows[i]->to == to;
-	return n;
-}
-
-/* A port's share is that of all flows to it. */
-static void share_out(struct vtc_relay *r)
+/*
+ * Weights are among ports of one kind: how virtual machines share a card takes nothing
+ * from what the card has for them.
+ */
+static uint32_t most_weight(const struct vtc_relay *r, const struct vtc_port *beside)
 {
 	uint32_t most = 1;
 
 	for (unsigned int i = 0; i < r->count; i++) {
-		if (weight_of(r->flows[i]->to) > most)
-			most = weight_of(r->flows[i]->to);
+		const struct vtc_port *to = r->flows[i]->to;
+
+		if (to->ops == beside->ops && weight_of(to) > most)
+			most = weight_of(to);
 	}
+	return most;
+}
+
+/* A port's share is that of all flows to it, whichever of them have packets. */
+static void share_out(struct vtc_relay *r)
+{
 	for (unsigned int i = 0; i < r->count; i++) {
 		struct vtc__flow *f = r->flows[i];
+		struct vtc__port_rate *rate = &f->to->rate;
 
-		f->quantum = (uint64_t)VTC__ROUND_BYTES * weight_of(f->to) / most /
-				     count_flows_to(r, f->to) +
-			     1;
-		f->deficit = 0;
+		rate->quantum = (uint64_t)VTC__ROUND_BYTES * weight_of(f->to) /
+					most_weight(r, f->to) +
+				1;
+		rate->deficit = 0;
 		f->until_ns = 0;
 	}
 }
@@ -411,22 +416,35 @@ static void follow(struct vtc_relay *r)
 		if (a != b)
 			add_flows(r, j->flows + queues_of(a), b);
 	}
-	if (r->at >= r->count)
-		r->at = 0;
+	r->left = 0;
 	if (r->rated)
 		share_out(r);
 }
 
 /* ---- Turns ---- */
 
+/* What waits must not keep others from getting anything. */
+static unsigned int shed(struct vtc_relay *r, struct vtc__flow *f)
+{
+	struct vtc_port *from = f->from;
+	unsigned int n = from->ops->excess ? from->ops->excess(from, f->from_queue) : 0;
+
+	if (vtc__likely(!n))
+		return 0;
+	return vtc__move_drop(&r->mover, f, n < VTC__BURST_MAX ? n : VTC__BURST_MAX,
+			      VTC__TX_DROPPED_ROOM);
+}
+
 /* Nothing could go. From some time on, what comes is dropped. */
 static unsigned int stall(struct vtc_relay *r, struct vtc__flow *f)
 {
 	uint64_t now = vtc__now_ns(r->ctx);
-	unsigned int n;
+	unsigned int n = shed(r, f);
 
 	if (!f->since_ns)
 		f->since_ns = now;
+	if (n)
+		return n;
 	/* What a port without memory has stays where it comes from, until that drops. */
 	if (!f->from->ops->take || now - f->since_ns < r->opts.stall_ms * VTC__NS_PER_MS)
 		return 0;
@@ -462,65 +480,98 @@ static unsigned int turn_within(struct vtc_relay *r, struct vtc__flow *f, uint64
 	uint64_t moved = f->bytes - before, headers = (uint64_t)n * VTC__HDR_LEN;
 
 	moved -= headers < moved ? headers : moved;
-	f->deficit -= (int64_t)moved;
+	f->to->rate.deficit -= (int64_t)moved;
 	vtc__rate_took(&f->to->rate, moved);
 	return n;
 }
 
-/*
- * A flow's part of a round, in several bursts if its packets are small. Who has nothing
- * to move, or no room for it, saves nothing up.
- */
+/* Who had nothing to move, or no room for it, has saved nothing up. */
+static void begin_round(struct vtc__port_rate *rate, uint32_t round)
+{
+	if (rate->round == round)
+		return;
+	rate->round = round;
+	if (rate->deficit > 0)
+		rate->deficit = 0;
+	rate->deficit += (int64_t)rate->quantum;
+}
+
+/* A flow's part of a round, in several bursts if its packets are small. */
 static unsigned int turn_rated(struct vtc_relay *r, struct vtc__flow *f)
 {
+	struct vtc__port_rate *rate = &f->to->rate;
 	uint64_t now = vtc__now_ns(r->ctx), allowed;
 	unsigned int packets = 0, n;
 
 	f->until_ns = 0;
-	f->deficit += (int64_t)f->quantum;
-	r->owing = r->owing || f->deficit <= 0;
-	for (int i = 0; i < ROUND_BURSTS && f->deficit > 0; i++) {
-		allowed = vtc__rate_allows(&f->to->rate, now, &f->until_ns);
+	begin_round(rate, r->round);
+	r->owing = r->owing || rate->deficit <= 0;
+	for (int i = 0; i < ROUND_BURSTS && rate->deficit > 0; i++) {
+		allowed = vtc__rate_allows(rate, now, &f->until_ns);
 		if (!allowed) {
 			f->blocked = false;
+			packets += shed(r, f);
 			break;
 		}
-		if (allowed > (uint64_t)f->deficit)
-			allowed = (uint64_t)f->deficit;
+		if (allowed > (uint64_t)rate->deficit)
+			allowed = (uint64_t)rate->deficit;
 		n = turn_within(r, f, allowed);
 		packets += n;
 		if (!n)
 			break;
 	}
-	if (f->deficit > 0)
-		f->deficit = 0;
 	return packets;
 }
 
-/* Each flow once, from where we stopped; how many packets. */
-static unsigned int go_round(struct vtc_relay *r, unsigned int budget)
+/* Each round begins with another flow: nobody always is the first to find room. */
+static struct vtc__flow *next_flow(struct vtc_relay *r)
+{
+	struct vtc__flow *f;
+
+	if (!r->left) {
+		r->left = r->count;
+		r->at = r->round++ % r->count;
+	}
+	f = r->flows[r->at];
+	r->left--;
+	r->at = r->at + 1 < r->count ? r->at + 1 : 0;
+	return f;
+}
+
+/* What is left of a round; how many packets. */
+static unsigned int end_round(struct vtc_relay *r, unsigned int budget)
 {
 	unsigned int packets = 0;
 
 	r->owing = false;
-	if (vtc__unlikely(r->changed))
-		follow(r);
-	for (unsigned int i = r->count; i && packets < budget; i--) {
-		struct vtc__flow *f = r->flows[r->at];
+	do {
+		struct vtc__flow *f = next_flow(r);
 
-		if (++r->at == r->count)
-			r->at = 0;
 		packets += vtc__unlikely(r->rated) ? turn_rated(r, f)
 						   : turn(r, f, r->opts.burst_bytes);
-	}
+	} while (r->left && packets < budget);
 	return packets;
+}
+
+/* Each flow once; how many packets. The budget may have cut the last round. */
+static unsigned int go_round(struct vtc_relay *r, unsigned int budget)
+{
+	unsigned int packets = 0;
+
+	if (vtc__unlikely(r->changed))
+		follow(r);
+	if (!r->count)
+		return 0;
+	if (r->left)
+		packets = end_round(r, budget);
+	return packets ? packets : end_round(r, budget);
 }
 
 /* Debts are to the others; if none of them has anything to move, they are void. */
 static void forgive(struct vtc_relay *r)
 {
 	for (unsigned int i = 0; i < r->count; i++)
-		r->flows[i]->deficit = 0;
+		r->flows[i]->to->rate.deficit = 0;
 }
 
 static unsigned int go_on(struct vtc_relay *r, unsigned int budget)

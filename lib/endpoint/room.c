@@ -46,11 +46,13 @@ void vtc__room_give(struct vtc__room *room)
 static int scatter(struct vtc__room *room, const struct vtc_nethdr *header,
 		   const struct vtc_segment *segments, unsigned int count)
 {
-	int n = vtc_nethdr_scatter(header, VTC__HDR_LEN, room->port->mergeable, segments,
-				   count, room->burst->chains + room->used,
-				   room->got - room->used,
-				   room->burst->done + room->used);
+	int n = -EFBIG;
 
+	if (vtc__segments_len(segments, count) <= room->port->len_max)
+		n = vtc_nethdr_scatter(header, VTC__HDR_LEN, room->port->mergeable,
+				       segments, count, room->burst->chains + room->used,
+				       room->got - room->used,
+				       room->burst->done + room->used);
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++)
@@ -90,7 +92,7 @@ static int convert(struct vtc__room *room, struct vtc__mover *m,
  */
 static bool never_fits(const struct vtc__room *room, unsigned int reached, int err)
 {
-	if (err == -EPROTO)
+	if (err == -EPROTO || err == -EFBIG)
 		return true;
 	if (!room->port->mergeable && reached < room->got)
 		return true;

@@ -65,7 +65,8 @@ VTC__ALWAYS bool vtc__room_put_plain(struct vtc__room *room, const struct vtc__p
 	if (vtc__unlikely(room->used == room->got) || vtc__unlikely(!chain->writable))
 		return false;
 	to = chain->segments + chain->readable;
-	if (vtc__unlikely(to->len < p->len + VTC__HDR_LEN))
+	if (vtc__unlikely(to->len < p->len + VTC__HDR_LEN) ||
+	    vtc__unlikely(p->len > room->port->len_max))
 		return false;
 	vtc__raw_write(to->base, p->header);
 	vtc__copy((uint8_t *)to->base + VTC__HDR_LEN, p->packet, p->len);

@@ -257,6 +257,7 @@ static int open_socket(struct vtc__xsk_place *p, const struct vtc_mem *mem)
 		vtc__xsk_range_close(&p->range);
 		return err;
 	}
+	vtc__umem_join(u, &p->socket.user);
 	u->sent = on_sent;
 	u->sent_data = p;
 	p->umem = u;
@@ -602,7 +603,7 @@ static void send_copy(struct vtc__xsk_place *p, const struct vtc_segment *segmen
 
 	for (uint32_t i = 0; i < frames; i++) {
 		uint32_t part = len < VTC__FRAME_SIZE ? len : VTC__FRAME_SIZE;
-		uint32_t frame = vtc__umem_send(u);
+		uint32_t frame = vtc__umem_send(u, &p->socket.user);
 
 		read_to(&r, vtc__umem_frame(u, frame), part);
 		len -= part;
@@ -619,7 +620,7 @@ static bool has_room(struct vtc__xsk_place *p, uint32_t frames)
 
 	for (int i = 0; i < 2; i++) {
 		if (vtc__ring_room(&p->socket.tx, frames) >= frames &&
-		    vtc__umem_room(u, frames) >= frames)
+		    vtc__umem_room(u, &p->socket.user, frames) >= frames)
 			return true;
 		if (!i)
 			vtc__xsk_kick(&p->socket);
@@ -660,7 +661,7 @@ static int put(struct vtc_port *port, unsigned int from, uint32_t id,
 		len += segments[i].len;
 	if (len < LEN_MIN)
 		return drop(port, from, id, VTC__TX_DROPPED_ERROR);
-	if (len > PIECES_MAX * VTC__FRAME_SIZE ||
+	if (len > port->len_max || len > PIECES_MAX * VTC__FRAME_SIZE ||
 	    (len > VTC__FRAME_SIZE && !p->socket.umem->base.multi))
 		return drop(port, from, id, VTC__TX_DROPPED_SIZE);
 	if (len <= SMALL || !put_in_place(p, from, id, segments, count))

@@ -39,12 +39,14 @@ struct vtc__xsk_socket {
 	int sender;
 	struct vtc__timer timer; /* to send what the kernel did not, or look for room */
 	struct vtc__umem *umem;	 /* NULL: not open */
+	struct vtc__umem_user user; /* of its frames, to send */
 	struct vtc__xsk_ring rx, tx;
 };
 
 struct vtc__xsk {
 	struct vtc_port port;
 	char name[16]; /* of the interface, when it was opened */
+	uint32_t ifindex;
 	bool spread;
 	bool gone; /* the interface was removed; it will not come back */
 	const char *error;
@@ -72,6 +74,7 @@ int vtc__xsk_take(struct vtc_port *port, unsigned int queue, struct vtc__burst *
 		  unsigned int max);
 void vtc__xsk_give_back(struct vtc_port *port, unsigned int queue,
 			struct vtc__burst *burst, unsigned int taken, unsigned int used);
+unsigned int vtc__xsk_excess(struct vtc_port *port, unsigned int queue);
 bool vtc__xsk_arm_take(struct vtc_port *port, unsigned int queue);
 /* All that came goes back to where frames belong, before a socket is closed. */
 void vtc__xsk_drain(struct vtc__xsk *x);
@@ -87,11 +90,15 @@ bool vtc__xsk_arm_reserve(struct vtc_port *port, unsigned int queue);
 void vtc__xsk_kick(struct vtc__xsk_socket *s);
 /* What was not sent when a socket is closed. */
 void vtc__xsk_unsend(struct vtc__xsk_socket *s);
+/* Packets are no longer than an interface of this MTU sends. */
+void vtc__xsk_set_mtu(struct vtc__xsk *x, uint32_t mtu);
 
-/* ---- The interface (xsk.c) ---- */
+/* ---- The interface (xsk-link.c) ---- */
 
-/* A system call on the socket says how the interface is. */
+int vtc__xsk_open_link(struct vtc__xsk *x);
+/* A system call on the socket says how the interface is; and make one to hear it. */
 void vtc__xsk_heard(struct vtc__xsk *x, int err);
+void vtc__xsk_look(struct vtc__xsk *x);
 
 /* The queue pair that a packet of some flow goes to (xsk-spread.c). */
 unsigned int vtc__xsk_spread(const uint8_t *packet, uint32_t len, unsigned int count);

@@ -292,6 +292,35 @@ void vtc__xsk_give_back(struct vtc_port *port, unsigned int queue,
 	refill(x, queue);
 }
 
+/* Frames of a socket that may wait, of those that it has together with others. */
+static uint32_t waiting_max(const struct vtc__xsk *x, const struct vtc__xsk_socket *s)
+{
+	uint32_t most = s->umem->rx_most;
+
+	/* One part is nobody's, so that there always are some to receive in. */
+	if (s->umem->refs > 1 || x->spread)
+		most /= s->umem->refs + 1;
+	return x->spread ? most / x->port.queue_pairs : most;
+}
+
+unsigned int vtc__xsk_excess(struct vtc_port *port, unsigned int queue)
+{
+	struct vtc__xsk *x = vtc__xsk_of(port);
+	struct vtc__xsk_fifo *f = &x->fifos[queue];
+	bool shared = x->spread;
+	uint32_t most = 0;
+
+	for (unsigned int i = first_of(x, queue); i < x->count; i += step_of(x)) {
+		shared = shared || x->sockets[i].umem->refs > 1;
+		most += waiting_max(x, &x->sockets[i]);
+	}
+	if (!shared)
+		return 0;
+	/* What is still in rings waits, too. */
+	pull_all(x, queue, f->mask + 1);
+	return filled(f) > most ? filled(f) - most : 0;
+}
+
 bool vtc__xsk_arm_take(struct vtc_port *port, unsigned int queue)
 {
 	struct vtc__xsk *x = vtc__xsk_of(port);
@@ -313,5 +342,8 @@ void vtc__xsk_drain(struct vtc__xsk *x)
 		refuse(s->umem, &s->rx, s->rx.own, n);
 		vtc__ring_release(&s->rx, n);
 		vtc__umem_refill(s->umem);
+		/* Others may have waited for just these. */
+		if (vtc__ring_wants_wakeup(&s->umem->base.fill))
+			(void)vtc__xsk_socket_fill(s->watch.fd);
 	}
 }

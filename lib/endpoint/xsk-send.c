@@ -24,7 +24,10 @@
 #define KICKS_MAX 128
 #define BUSY_MAX  3
 
+#define SEND_MS 20
+
 #define LEN_MIN 14u /* of a packet */
+#define TAG_LEN 4u
 
 static uint32_t header_at(uint32_t frame)
 {
@@ -85,6 +88,14 @@ void vtc__xsk_kick(struct vtc__xsk_socket *s)
 
 /* ---- Room ---- */
 
+/* How many packets can be sent now, up to most: places in the ring, and frames. */
+static uint32_t room_of(struct vtc__xsk_socket *s, uint32_t most)
+{
+	uint32_t n = vtc__ring_room(&s->tx, most);
+
+	return vtc__umem_room(s->umem, &s->user, n < most ? n : most);
+}
+
 int vtc__xsk_reserve(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
 		     unsigned int max)
 {
@@ -92,16 +103,17 @@ int vtc__xsk_reserve(struct vtc_port *port, unsigned int queue, struct vtc__burs
 	struct vtc__umem *u = s->umem;
 	uint32_t n;
 
+	s->user.weight = port->rate.weight ? port->rate.weight : 1;
 	/* What came back last is the first to be used: it is in the cache. */
 	vtc__umem_reap(u);
-	if (vtc__ring_room(&s->tx, max) < max || vtc__umem_room(u, max) < max) {
+	n = room_of(s, max);
+	if (n < max) {
 		vtc__xsk_kick(s);
 		vtc__umem_reap(u);
+		n = room_of(s, max);
 	}
-	n = vtc__ring_room(&s->tx, max);
-	n = vtc__umem_room(u, n < max ? n : max);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t frame = vtc__umem_send(u);
+		uint32_t frame = vtc__umem_send(u, &s->user);
 
 		burst->segments[i] = (struct vtc_segment){
 			vtc__umem_frame(u, frame) + header_at(frame), ROOM
@@ -120,7 +132,7 @@ bool vtc__xsk_arm_reserve(struct vtc_port *port, unsigned int queue)
 
 	vtc__xsk_kick(s);
 	vtc__umem_reap(s->umem);
-	if (!vtc__ring_room(&s->tx, 1) || !vtc__umem_room(s->umem, 1)) {
+	if (!room_of(s, 1)) {
 		retry_later(s);
 		return true;
 	}
@@ -128,6 +140,16 @@ bool vtc__xsk_arm_reserve(struct vtc_port *port, unsigned int queue)
 }
 
 /* ---- What was written ---- */
+
+/* A tag may come on top; what is longer drivers drop, or are upset by. */
+void vtc__xsk_set_mtu(struct vtc__xsk *x, uint32_t mtu)
+{
+	uint32_t most =
+		(x->port.mergeable ? VTC__XSK_FRAMES_MAX : 1) * ROOM - VTC__HDR_LEN;
+	uint64_t len = (uint64_t)mtu + LEN_MIN + TAG_LEN;
+
+	x->port.len_max = len < most ? (uint32_t)len : most;
+}
 
 /* How many frames a packet is in, as its header says. */
 static unsigned int buffers_of(const struct vtc__burst *burst, unsigned int i,
@@ -179,9 +201,11 @@ void vtc__xsk_commit(struct vtc_port *port, unsigned int queue, struct vtc__burs
 		     unsigned int taken, unsigned int used)
 {
 	struct vtc__xsk_socket *s = socket_of(vtc__xsk_of(port), queue);
+	uint64_t bytes = 0;
 	uint32_t count = 0;
 
 	for (unsigned int i = 0, n; i < used; i += n) {
+		bytes += burst->done[i].len;
 		n = port->mergeable ? buffers_of(burst, i, used) : 1;
 		if (vtc__likely(is_sound(burst, i, n))) {
 			put_packet(s, burst, i, n, s->tx.own + count);
@@ -194,6 +218,7 @@ void vtc__xsk_commit(struct vtc_port *port, unsigned int queue, struct vtc__burs
 	unsend(s->umem, burst, used, taken);
 	if (!count)
 		return;
+	vtc__umem_note(&s->user, used, bytes);
 	vtc__ring_submit(&s->tx, count);
 	vtc__count(port, queue,
 		   vtc__ring_wants_wakeup(&s->tx) ? VTC__NOTIFICATIONS_SENT
@@ -202,8 +227,28 @@ void vtc__xsk_commit(struct vtc_port *port, unsigned int queue, struct vtc__burs
 	vtc__xsk_kick(s);
 }
 
+/*
+ * Without copy the driver is at the ring by itself: what it has not sent in this time it
+ * may still send, so the frames are not used again as long as there is the area.
+ */
+static void let_send(struct vtc__xsk_socket *s)
+{
+	struct vtc_ctx *ctx = s->xsk->port.ctx;
+
+	for (int i = 0; i < SEND_MS && s->user.sent; i++) {
+		vtc__xsk_kick(s);
+		vtc__umem_reap(s->umem);
+		if (s->user.sent)
+			vtc__sleep_ms(ctx, 1);
+	}
+}
+
 void vtc__xsk_unsend(struct vtc__xsk_socket *s)
 {
+	if (s->umem->base.zerocopy) {
+		let_send(s);
+		return;
+	}
 	for (uint32_t n = vtc__ring_unread(&s->tx); n && n <= s->tx.mask + 1; n--) {
 		uint64_t addr = vtc__ring_packet(&s->tx, s->tx.own - n)->addr;
 

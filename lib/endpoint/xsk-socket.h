@@ -17,6 +17,9 @@
 #define VTC__FRAME_SHIFT 12
 #define VTC__FRAME_SIZE	 (1u << VTC__FRAME_SHIFT)
 
+/* Most frames of a packet to send: the kernel's MAX_SKB_FRAGS, as it mostly is. */
+#define VTC__XSK_FRAMES_MAX 17u
+
 /* More of the packet is in the next descriptor. */
 #define VTC__XSK_MORE 1u
 
@@ -74,8 +77,13 @@ VTC__ALWAYS uint32_t vtc__ring_unread(struct vtc__xsk_ring *r)
 	return r->own - r->other;
 }
 
+/*
+ * Asked after something was written: the kernel sets the flag and looks at the ring once
+ * more, so we have to do it in the reverse order.
+ */
 VTC__ALWAYS bool vtc__ring_wants_wakeup(const struct vtc__xsk_ring *r)
 {
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return __atomic_load_n(r->flags, __ATOMIC_RELAXED) & 1;
 }
 

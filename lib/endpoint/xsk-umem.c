@@ -16,6 +16,7 @@ static void umem_free(struct vtc__umem *u)
 {
 	free(u->free);
 	free(u->state);
+	free(u->owner);
 	free(u);
 }
 
@@ -33,7 +34,8 @@ static struct vtc__umem *umem_alloc(const struct vtc__xsk_plan *plan)
 	u->free_count = plan->frame_count;
 	u->free = malloc(plan->frame_count * sizeof(u->free[0]));
 	u->state = calloc(plan->frame_count, sizeof(u->state[0]));
-	if (!u->free || !u->state) {
+	u->owner = calloc(plan->frame_count, sizeof(struct vtc__umem_user *));
+	if (!u->free || !u->state || !u->owner) {
 		umem_free(u);
 		return NULL;
 	}
@@ -110,6 +112,84 @@ void vtc__umem_free_alone(struct vtc__umem *umem)
 		umem_free(umem);
 }
 
+/* ---- Who sends ---- */
+
+/* Enough for the longest packet. */
+#define SHARE_MIN VTC__XSK_FRAMES_MAX
+
+/* What frames are thought to have, before any were sent; and are at least. */
+#define LEN_FIRST 1024u
+#define LEN_MIN	  (32 * VTC__UMEM_LENS)
+
+/* Who was refused wants to send, until this many times all frames have come back. */
+#define WAITS 4
+
+void vtc__umem_join(struct vtc__umem *umem, struct vtc__umem_user *user)
+{
+	*user = (struct vtc__umem_user){ .next = umem->users,
+					 .weight = 1,
+					 .len = LEN_FIRST * VTC__UMEM_LENS };
+	umem->users = user;
+}
+
+void vtc__umem_leave(struct vtc__umem *umem, struct vtc__umem_user *user)
+{
+	struct vtc__umem_user **at = &umem->users;
+
+	while (*at != user)
+		at = &(*at)->next;
+	*at = user->next;
+	for (uint32_t i = 0; user->sent && i < umem->base.frame_count; i++) {
+		if (umem->state[i] == VTC__FRAME_SENT && umem->owner[i] == user) {
+			umem->owner[i] = NULL;
+			user->sent--;
+		}
+	}
+}
+
+static bool wants_to_send(const struct vtc__umem *u, const struct vtc__umem_user *user)
+{
+	return user->sent ||
+	       (user->refused && u->back - user->refused_at < WAITS * u->tx_most);
+}
+
+/* Shorter frames are more frames, for as many bytes. */
+static uint64_t frames_by_weight(const struct vtc__umem_user *user)
+{
+	uint32_t len = user->len > LEN_MIN ? user->len : LEN_MIN;
+
+	return ((uint64_t)user->weight << 32) / len;
+}
+
+/* How many frames a user may have in flight. */
+static uint32_t share_of(const struct vtc__umem *u, const struct vtc__umem_user *user)
+{
+	uint64_t own = frames_by_weight(user), all = own;
+	uint32_t share;
+
+	for (const struct vtc__umem_user *other = u->users; other; other = other->next) {
+		if (other != user && wants_to_send(u, other))
+			all += frames_by_weight(other);
+	}
+	share = (uint32_t)(u->tx_most * own / all);
+	return share > SHARE_MIN ? share : SHARE_MIN;
+}
+
+uint32_t vtc__umem_room(struct vtc__umem *umem, struct vtc__umem_user *user,
+			uint32_t most)
+{
+	uint32_t n = umem->tx_most - umem->tx_count, share = share_of(umem, user);
+
+	n = n < umem->free_count ? n : umem->free_count;
+	share = user->sent < share ? share - user->sent : 0;
+	n = n < share ? n : share;
+	user->refused = n < most;
+	if (n >= most)
+		return most;
+	user->refused_at = umem->back;
+	return n;
+}
+
 /* ---- Frames ---- */
 
 void vtc__umem_refill(struct vtc__umem *umem)
@@ -146,6 +226,7 @@ void vtc__umem_reap(struct vtc__umem *umem)
 		else if (umem->sent)
 			umem->sent(umem, addr);
 	}
+	umem->back += n;
 	if (n)
 		vtc__ring_release(done, n);
 }

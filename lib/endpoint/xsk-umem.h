@@ -18,6 +18,19 @@ enum vtc__frame_state {
 	VTC__FRAME_SENT, /* reserved for a packet to send, or the kernel's */
 };
 
+/*
+ * Who sends from these frames. All may have as many in flight as there are; when several
+ * want to send, each its share of bytes by weight, so that the wire is shared so, too.
+ */
+struct vtc__umem_user {
+	struct vtc__umem_user *next;
+	uint32_t weight;
+	uint32_t len;	     /* of its frames lately, in VTC__UMEM_LENS of a byte */
+	uint32_t sent;	     /* frames in state SENT */
+	bool refused;	     /* it got less than it wanted... */
+	uint32_t refused_at; /* ... when so many frames had come back */
+};
+
 struct vtc__umem {
 	struct vtc__umem *next;
 	unsigned int refs;
@@ -25,12 +38,15 @@ struct vtc__umem {
 	struct vtc__xsk_base base;
 	uint32_t rx_most, rx_count; /* in states FILL and HELD */
 	uint32_t tx_most, tx_count; /* in state SENT */
+	uint32_t back;		    /* frames that came back from there, ever */
 	uint32_t free_count;
 	uint32_t *free; /* numbers of frames */
 	uint8_t *state;
 	/* Something was sent that is in none of the frames. May be NULL. */
 	void (*sent)(struct vtc__umem *umem, uint64_t addr);
 	void *sent_data;
+	struct vtc__umem_user *users;
+	struct vtc__umem_user **owner; /* of frames in state SENT; NULL: it has gone */
 };
 
 /* That of the context for this queue, or a new one. As vtc__xsk_base_open(). */
@@ -44,6 +60,25 @@ void vtc__umem_put(struct vtc_ctx *ctx, struct vtc__umem *umem);
  */
 struct vtc__umem *vtc__umem_new_alone(const struct vtc__xsk_plan *plan);
 void vtc__umem_free_alone(struct vtc__umem *umem);
+
+/* Begin and end to send. What was not sent by then belongs to nobody. */
+void vtc__umem_join(struct vtc__umem *umem, struct vtc__umem_user *user);
+void vtc__umem_leave(struct vtc__umem *umem, struct vtc__umem_user *user);
+
+/* How many frames there are for a user to send, up to most. */
+uint32_t vtc__umem_room(struct vtc__umem *umem, struct vtc__umem_user *user,
+			uint32_t most);
+
+/* It sends frames of so many bytes. */
+#define VTC__UMEM_LENS 16u
+
+VTC__ALWAYS void vtc__umem_note(struct vtc__umem_user *user, uint32_t count,
+				uint64_t bytes)
+{
+	uint32_t len = (uint32_t)(bytes * VTC__UMEM_LENS / count);
+
+	user->len = user->len - user->len / 4 + len / 4;
+}
 
 /* Give the kernel frames to receive in. */
 void vtc__umem_refill(struct vtc__umem *umem);
@@ -81,28 +116,25 @@ VTC__ALWAYS void vtc__umem_drop(struct vtc__umem *u, uint32_t frame)
 /* A frame to send is free again. */
 VTC__ALWAYS void vtc__umem_unsend(struct vtc__umem *u, uint32_t frame)
 {
+	struct vtc__umem_user *user = u->owner[frame];
+
 	u->state[frame] = VTC__FRAME_FREE;
 	u->free[u->free_count++] = frame;
 	u->tx_count--;
+	if (vtc__likely(user != NULL))
+		user->sent--;
 }
 
 /* The reverse; there must be one, see vtc__umem_room(). */
-VTC__ALWAYS uint32_t vtc__umem_send(struct vtc__umem *u)
+VTC__ALWAYS uint32_t vtc__umem_send(struct vtc__umem *u, struct vtc__umem_user *user)
 {
 	uint32_t frame = u->free[--u->free_count];
 
 	u->state[frame] = VTC__FRAME_SENT;
+	u->owner[frame] = user;
 	u->tx_count++;
+	user->sent++;
 	return frame;
-}
-
-/* How many frames there are to send, up to most. */
-VTC__ALWAYS uint32_t vtc__umem_room(struct vtc__umem *u, uint32_t most)
-{
-	uint32_t n = u->tx_most - u->tx_count;
-
-	n = n < u->free_count ? n : u->free_count;
-	return n < most ? n : most;
 }
 
 #endif

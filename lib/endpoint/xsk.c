@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,50 +22,6 @@
 #define RING_MIN   64u
 #define RING_MAX   32768u
 #define FRAMES_MAX (1u << 18)
-
-#define NEWS_MAX 4096 /* messages in a row */
-
-/* ---- How the interface is ---- */
-
-static void set_state(struct vtc__xsk *x, const char *error)
-{
-	unsigned int ready = error ? 0 : x->port.queue_pairs;
-
-	x->error = error;
-	if (x->port.ready == ready)
-		return;
-	x->port.ready = ready;
-	vtc__port_changed(&x->port);
-}
-
-void vtc__xsk_heard(struct vtc__xsk *x, int err)
-{
-	x->gone = x->gone || err == -ENXIO;
-	if (x->gone)
-		set_state(x, "the interface is gone");
-	else
-		set_state(x, err == -ENETDOWN ? "the interface is down" : NULL);
-}
-
-/* Sending tells, even if there is nothing to send. */
-static void look(struct vtc__xsk *x)
-{
-	vtc__xsk_heard(x, vtc__xsk_socket_send(x->sockets[0].sender));
-}
-
-static void on_news(struct vtc__watch *watch, uint32_t events)
-{
-	struct vtc__xsk *x = VTC__OWNER(watch, struct vtc__xsk, links);
-	struct vtc_ctx *ctx = x->port.ctx;
-	uint8_t start[64];
-	ssize_t n = 0;
-
-	(void)events;
-	/* Whom it is about is not worth to read it. ENOBUFS: there was too much. */
-	for (int i = 0; i < NEWS_MAX && (n >= 0 || n == -ENOBUFS); i++)
-		n = ctx->sys->nl_recv(ctx->sys_priv, watch->fd, start, sizeof(start));
-	look(x);
-}
 
 /* ---- Events ---- */
 
@@ -116,7 +70,7 @@ static int xsk_attach(struct vtc_port *port)
 	if (err)
 		xsk_detach(port);
 	else
-		look(x);
+		vtc__xsk_look(x);
 	return err;
 }
 
@@ -141,6 +95,7 @@ static void close_socket(struct vtc__xsk_socket *s)
 	vtc__xsk_unsend(s);
 	vtc__xsk_socket_close(s->watch.fd, &s->rx);
 	vtc__xsk_socket_close(s->sender, &s->tx);
+	vtc__umem_leave(s->umem, &s->user);
 	vtc__umem_put(s->xsk->port.ctx, s->umem);
 }
 
@@ -203,6 +158,7 @@ static const struct vtc__port_ops xsk_ops = {
 	.stats = xsk_stats,
 	.take = vtc__xsk_take,
 	.give_back = vtc__xsk_give_back,
+	.excess = vtc__xsk_excess,
 	.reserve = vtc__xsk_reserve,
 	.commit = vtc__xsk_commit,
 	.place = &vtc__xsk_place_ops,
@@ -281,6 +237,7 @@ static int open_socket(struct vtc__xsk *x, const struct vtc__xsk_opts *o, unsign
 		vtc__umem_put(x->port.ctx, s->umem);
 		return err;
 	}
+	vtc__umem_join(s->umem, &s->user);
 	s->xsk = x;
 	s->index = i;
 	s->timer.due = on_due;
@@ -288,15 +245,13 @@ static int open_socket(struct vtc__xsk *x, const struct vtc__xsk_opts *o, unsign
 	return 0;
 }
 
-static int listen_to_links(struct vtc__xsk *x)
+/* Packets in several frames only if all queues can have them. */
+static bool all_take_parts(const struct vtc__xsk *x)
 {
-	struct vtc_ctx *ctx = x->port.ctx;
-	int fd = ctx->sys->nl_open(ctx->sys_priv, NETLINK_ROUTE);
-
-	if (fd < 0)
-		return fd;
-	x->links = (struct vtc__watch){ fd, on_news };
-	return ctx->sys->nl_join(ctx->sys_priv, fd, RTNLGRP_LINK);
+	for (unsigned int i = 0; i < x->count; i++)
+		if (!x->sockets[i].umem->base.multi)
+			return false;
+	return true;
 }
 
 static int open_parts(struct vtc__xsk *x, const struct vtc__xsk_opts *o)
@@ -310,8 +265,9 @@ static int open_parts(struct vtc__xsk *x, const struct vtc__xsk_opts *o)
 	err = vtc__xsk_make_fifos(x, o->frame_count);
 	for (unsigned int i = 0; !err && i < o->queue_count; i++)
 		err = open_socket(x, o, i);
+	x->port.mergeable = all_take_parts(x);
 	if (!err)
-		err = listen_to_links(x);
+		err = vtc__xsk_open_link(x);
 	if (!err && o->in_place)
 		err = vtc__xsk_place_new(x, o);
 	if (!err && o->group)
@@ -319,17 +275,13 @@ static int open_parts(struct vtc__xsk *x, const struct vtc__xsk_opts *o)
 	return err;
 }
 
-/* Packets in several frames only if all queues can have them. */
 static void set_up(struct vtc__xsk *x, const struct vtc__xsk_opts *o)
 {
 	x->port.far_role = VTC_VRING_DEVICE;
 	x->port.silent = true;
-	x->port.mergeable = true;
-	for (unsigned int i = 0; i < x->count; i++)
-		x->port.mergeable = x->port.mergeable && x->sockets[i].umem->base.multi;
 	x->closed = o->closed;
 	x->owner_data = o->owner_data;
-	look(x);
+	vtc__xsk_look(x);
 }
 
 static int new_port(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o,
@@ -346,6 +298,7 @@ static int new_port(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o,
 		return err;
 	}
 	snprintf(x->name, sizeof(x->name), "%s", o->name);
+	x->ifindex = o->ifindex;
 	x->spread = o->spread && o->queue_pairs > 1;
 	x->links.fd = -1;
 	*ret = x;
@@ -378,6 +331,18 @@ static int tell(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o, int err,
 	return err;
 }
 
+static int refuse(struct vtc_ctx *ctx, int err)
+{
+	(void)vtc__err(ctx, err, VTC_ERROR_ORIGIN_ARG, OPERATION, "opts");
+	vtc__err_message(ctx, err == -EOPNOTSUPP
+				      ? "VTC_POOL_PORT_F_ZEROCOPY: there is none behind "
+					"the driver, where the guard is (generic)"
+				      : "ring_size: a power of 2 from 64 to 32768; "
+					"frame_count: one from ring_size to 262144; "
+					"at most 64 queues");
+	return err;
+}
+
 int vtc__xsk_open(struct vtc_ctx *ctx, const struct vtc__xsk_opts *opts,
 		  struct vtc_port **ret_port)
 {
@@ -387,7 +352,7 @@ int vtc__xsk_open(struct vtc_ctx *ctx, const struct vtc__xsk_opts *opts,
 	int err = load_opts(&o, opts);
 
 	if (err)
-		return vtc__err(ctx, err, VTC_ERROR_ORIGIN_ARG, OPERATION, "options");
+		return refuse(ctx, err);
 	err = new_port(ctx, &o, &x);
 	if (err)
 		return tell(ctx, &o, err, false);

@@ -165,6 +165,7 @@ static const char *note(struct vtc__txn *txn, const struct vtc_pool *pool)
 
 const struct vtc__backend vtc__backend_macvlan = {
 	.id = VTC_POOL_BACKEND_MACVLAN,
+	.name = "macvlan",
 	.hardware = true,
 	.probe = probe,
 	.request = make,

@@ -126,6 +126,41 @@ static int do_context(struct vtc__txn *txn, struct vtc_pool *pool)
 	return err == -EOPNOTSUPP ? 0 : err;
 }
 
+static bool has_context(struct vtc__txn *txn, const struct vtc_pool *pool)
+{
+	return vtc__step_find(txn, pool->name, vtc__step_context.name, 0);
+}
+
+static int do_rule(struct vtc__txn *txn, struct vtc_pool *pool,
+		   const struct vtc_filter *filter, uint32_t tag)
+{
+	uint32_t queues = has_context(txn, pool) ? pool->data.queue_count : 1;
+
+	return vtc__do_rule(txn, pool->name, tag, filter, pool->data.queue_first, queues);
+}
+
+/*
+ * Many drivers have flow rules, but none for a MAC. Only a try tells: with an address
+ * that nobody has.
+ */
+static int try_rule(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	static const struct vtc_filter nobody = {
+		.mac = { { 0x02, 'v', 't', 'c', 0, 0 } },
+		.match = VTC_FILTER_MAC,
+	};
+	const struct vtc__record *record;
+	int err = do_rule(txn, pool, &nobody, 0);
+
+	if (err == -EOPNOTSUPP)
+		vtc__err_message(txn->ctx, "the driver takes no rule that sends the "
+					   "frames for a MAC to a queue");
+	if (err)
+		return err;
+	record = vtc__step_find(txn, pool->name, vtc__step_rule.name, 0);
+	return record ? vtc__step_undo(txn, record->id) : 0;
+}
+
 static int request(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	int err = vtc__do_feature(txn, VTC__FEATURE_NTUPLE, true);
@@ -134,12 +169,9 @@ static int request(struct vtc__txn *txn, struct vtc_pool *pool)
 		err = do_queues(txn, pool);
 	if (!err)
 		err = do_context(txn, pool);
+	if (!err)
+		err = try_rule(txn, pool);
 	return err ? err : vtc__pool_do_guard(txn, pool);
-}
-
-static bool has_context(struct vtc__txn *txn, const struct vtc_pool *pool)
-{
-	return vtc__step_find(txn, pool->name, vtc__step_context.name, 0);
 }
 
 static const char *note(struct vtc__txn *txn, const struct vtc_pool *pool)
@@ -177,9 +209,10 @@ static bool is_equal(const struct vtc_filter *a, const struct vtc_filter *b)
 		memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0);
 }
 
-/* Two filters of a pool that are one for the card need one rule. */
-static bool has_rule(struct vtc__txn *txn, const struct vtc_pool *pool,
-		     const struct vtc_filter *filter)
+/* Two filters of a pool that are one for the card need one rule; NULL: there is none. */
+static const struct vtc__record *find_rule(struct vtc__txn *txn,
+					   const struct vtc_pool *pool,
+					   const struct vtc_filter *filter)
 {
 	const struct vtc__record *record;
 	uint64_t id = 0;
@@ -192,9 +225,42 @@ static bool has_rule(struct vtc__txn *txn, const struct vtc_pool *pool,
 			continue;
 		memcpy(&rule, record->data, sizeof(rule));
 		if (is_equal(&rule.filter, filter))
-			return true;
+			return record;
 	}
-	return false;
+	return NULL;
+}
+
+/* Another filter of the pool that is the same for the card; 0: there is none. */
+static uint32_t find_heir(struct vtc__txn *txn, const struct vtc_pool *pool,
+			  const struct vtc_filter *rule, uint32_t tag)
+{
+	const struct vtc__record *record;
+	struct vtc_filter other;
+	uint64_t id = 0;
+
+	while ((record = vtc__step_find(txn, pool->name, vtc__step_match.name, id))) {
+		id = record->id;
+		if (record->tag != tag && vtc__pool_match_of(record, &other) &&
+		    on_card(&txn->uplink, &other, &other) == 0 && is_equal(&other, rule))
+			return record->tag;
+	}
+	return 0;
+}
+
+static int leave_filter(struct vtc__txn *txn, struct vtc_pool *pool,
+			const struct vtc_filter *filter, uint32_t tag)
+{
+	const struct vtc__record *record;
+	struct vtc_filter rule;
+	uint32_t heir;
+
+	if (on_card(&txn->uplink, filter, &rule))
+		return 0;
+	record = find_rule(txn, pool, &rule);
+	if (!record || record->tag != tag)
+		return 0;
+	heir = find_heir(txn, pool, &rule, tag);
+	return heir ? vtc__pool_hand_over(txn, pool, record->id, heir) : 0;
 }
 
 static int refuse(struct vtc__txn *txn, const struct vtc_pool *pool)
@@ -209,18 +275,15 @@ static int refuse(struct vtc__txn *txn, const struct vtc_pool *pool)
 static int add_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 		      const struct vtc_filter *filter, uint32_t tag)
 {
-	uint32_t queues = 1;
 	struct vtc_filter rule;
 	int err = on_card(&txn->uplink, filter, &rule);
 
 	if (err)
 		return refuse(txn, pool);
 	err = vtc__pool_do_guard_filter(txn, pool, filter, tag);
-	if (err || has_rule(txn, pool, &rule))
+	if (err || find_rule(txn, pool, &rule))
 		return err;
-	if (has_context(txn, pool))
-		queues = pool->data.queue_count;
-	return vtc__do_rule(txn, pool->name, tag, &rule, pool->data.queue_first, queues);
+	return do_rule(txn, pool, &rule, tag);
 }
 
 static bool apart(const struct vtc__uplink *uplink, const struct vtc_filter *a,
@@ -234,11 +297,15 @@ static bool apart(const struct vtc__uplink *uplink, const struct vtc_filter *a,
 
 const struct vtc__backend vtc__backend_ntuple = {
 	.id = VTC_POOL_BACKEND_NTUPLE,
+	.name = "ntuple",
 	.hardware = true,
 	.uses_guard = true,
+	.own_queues = true,
+	.by_card = true,
 	.probe = probe,
 	.request = request,
 	.add_filter = add_filter,
+	.leave_filter = leave_filter,
 	.apart = apart,
 	.note = note,
 };

@@ -60,8 +60,7 @@ static int why_none(struct vtc__txn *txn, struct vtc_pf *pf, const struct vfs *v
 
 	if (!vfs->count) {
 		snprintf(why, len,
-			 "the card has no VFs now; make some: vtcctl vf create %s "
-			 "--count N",
+			 "the card has no VFs now; make some: vtcctl vf create %s N",
 			 txn->uplink.name);
 		return -EOPNOTSUPP;
 	}
@@ -408,6 +407,32 @@ static bool apart(const struct vtc__uplink *uplink, const struct vtc_filter *a,
 	return a->match & b->match & VTC_FILTER_VLAN && a->vlan != b->vlan;
 }
 
+static bool is_port(const struct vtc__uplink *uplink)
+{
+	char path[VTC__PATH_MAX], master[VTC__IFNAME_LEN];
+
+	return !vtc__path(path, sizeof(path), "class/net/%s/master", uplink->name) &&
+	       !vtc__sysfs_link_name(uplink->ctx, path, master, sizeof(master));
+}
+
+/* A bridge makes the card take all frames; 82576 then gives unknown ones to such VFs. */
+static const char *note(struct vtc__txn *txn, const struct vtc_pool *pool)
+{
+	const struct vtc__record *record;
+	struct vtc_filter filter;
+	uint64_t id = 0;
+
+	while ((record = vtc__step_find(txn, pool->name, vtc__step_match.name, id))) {
+		id = record->id;
+		if (vtc__pool_match_of(record, &filter) &&
+		    !(filter.match & VTC_FILTER_VLAN) && is_port(&txn->uplink))
+			return "the card is a port of a bridge: frames for unknown "
+			       "addresses may come to this VF, which has no port VLAN, "
+			       "instead of there";
+	}
+	return "";
+}
+
 /* ---- Numbers ---- */
 
 static void give(struct vtc_pool_stats *stats, const struct vtc__vf_counters *now,
@@ -470,6 +495,7 @@ static int stats(struct vtc__txn *txn, struct vtc_pool *pool,
 
 const struct vtc__backend vtc__backend_vf = {
 	.id = VTC_POOL_BACKEND_VF,
+	.name = "vf",
 	.hardware = true,
 	.vlan_stripped = true,
 	.probe = probe,
@@ -477,4 +503,5 @@ const struct vtc__backend vtc__backend_vf = {
 	.add_filter = add_filter,
 	.apart = apart,
 	.stats = stats,
+	.note = note,
 };

@@ -95,9 +95,9 @@ static int set_without_rules(struct vtc__txn *txn, uint32_t count)
 	if (!txn->uplink.quirks.channels_first)
 		return set_count(&txn->uplink, count);
 	err = vtc__rules_lift(txn);
-	if (err)
-		return err;
-	err = set_count(&txn->uplink, count);
+	if (!err)
+		err = set_count(&txn->uplink, count);
+	/* Also if only some of them could be taken off. */
 	again = vtc__rules_lower(txn);
 	return err ? err : again;
 }

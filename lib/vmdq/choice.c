@@ -12,22 +12,21 @@
 /* So that the reasons of all backends fit into an error record. */
 #define REASON_MAX 52
 
-const char *vtc_pool_backend_name(enum vtc_pool_backend backend)
-{
-	static const char *const names[VTC_POOL_BACKEND_COUNT] = {
-		"auto", "vf", "ntuple", "macvlan", "xdp", "tc",
-	};
-
-	return (unsigned int)backend < VTC_POOL_BACKEND_COUNT ? names[backend]
-							      : "unknown";
-}
-
 const struct vtc__backend *vtc__backend_find(uint32_t id)
 {
 	for (const struct vtc__backend *const *b = vtc__backends; *b; b++)
 		if ((*b)->id == id)
 			return *b;
 	return NULL;
+}
+
+const char *vtc_pool_backend_name(enum vtc_pool_backend backend)
+{
+	const struct vtc__backend *found = vtc__backend_find((uint32_t)backend);
+
+	if (backend == VTC_POOL_BACKEND_AUTO)
+		return "auto";
+	return found ? found->name : "unknown";
 }
 
 static void ask(struct vtc__txn *txn, const struct vtc_pool_opts *opts,
@@ -92,10 +91,15 @@ int vtc__choice_explain(const struct vtc_pool *pool, const struct vtc_pool_opts 
 					 "library, or see vtcctl explain");
 		return err;
 	}
-	for (const struct vtc__backend *const *b = vtc__backends; *b; b++)
-		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s: %.*s",
+	for (const struct vtc__backend *const *b = vtc__backends; *b; b++) {
+		const char *text = choice->of[(*b)->id].text;
+		bool cut = strlen(text) > REASON_MAX;
+
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s: %.*s%s",
 				       at ? "; " : "", vtc_pool_backend_name((*b)->id),
-				       REASON_MAX, choice->of[(*b)->id].text);
+				       cut ? REASON_MAX - 3 : REASON_MAX, text,
+				       cut ? "..." : "");
+	}
 	vtc__err_message(pool->ctx, "%s", all);
 	vtc__err_hint(pool->ctx, "the reasons in full: vtc_pool_choice_new(), or "
 				 "vtcctl explain");

@@ -38,6 +38,14 @@ struct {
 	__type(value, __u32);
 } vtc_member SEC(".maps");
 
+/* As in the guard: the kernel takes out of it the interfaces that go. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, VTC__GUARD_SLOTS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} vtc_copies SEC(".maps");
+
 static __always_inline bool is_member(__u32 slot, __u16 vlan)
 {
 	struct vtc__guard_member key = { .slot = slot, .vlan = vlan };
@@ -84,6 +92,7 @@ int vtc_flood(struct __sk_buff *skb)
 	__u16 vlan = skb->vlan_present ? skb->vlan_tci & 0x0fff : 0;
 	const struct vtc__guard_config *config;
 	const struct vtc__guard_place *place;
+	const __u32 *target;
 	__u32 slot, key = 0;
 	struct ethhdr eth;
 
@@ -95,11 +104,11 @@ int vtc_flood(struct __sk_buff *skb)
 	for (slot = 0; slot < VTC__GUARD_SLOTS; slot++) {
 		key = slot;
 		place = bpf_map_lookup_elem(&vtc_place, &key);
-		if (!place || !place->slot.used || !place->slot.group_copy ||
-		    !place->slot.target)
+		if (!place || !place->slot.used || !place->slot.group_copy)
 			continue;
-		if (slot == config->everything || is_member(slot, vlan))
-			bpf_clone_redirect(skb, place->slot.target, 0);
+		target = bpf_map_lookup_elem(&vtc_copies, &key);
+		if (target && (slot == config->everything || is_member(slot, vlan)))
+			bpf_clone_redirect(skb, *target, 0);
 	}
 	return TC_ACT_UNSPEC;
 }

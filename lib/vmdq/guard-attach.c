@@ -149,13 +149,15 @@ static uint32_t mode_flag(uint32_t mode)
 	return mode == VTC_POOL_GUARD_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 }
 
-/* A table that the program does not use itself lives as long as it all the same. */
+/* Tables that the program does not use itself live as long as it all the same. */
 static int keep_tables(struct vtc__guard *guard)
 {
 	int fd = bpf_program__fd(vtc__guard_object_program(guard->object));
 
-	return bpf_prog_bind_map(fd, guard->tables[VTC__GUARD_MEMBER], NULL) < 0 ? -errno
-										 : 0;
+	if (bpf_prog_bind_map(fd, guard->tables[VTC__GUARD_MEMBER], NULL) < 0 ||
+	    bpf_prog_bind_map(fd, guard->tables[VTC__GUARD_COPIES], NULL) < 0)
+		return -errno;
+	return 0;
 }
 
 static int attach_alone(struct vtc__guard *guard, uint32_t mode)

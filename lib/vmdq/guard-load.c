@@ -131,7 +131,8 @@ static void choose(struct vtc__guard *guard, uint32_t flags, bool tags_hidden,
 	else
 		id->mode = VTC_POOL_GUARD_DISPATCHER;
 	if (tags_hidden && !id->sees_tags)
-		NOTE("VLAN tags that the driver keeps beside the frame are not seen%s",
+		NOTE("VLAN tags that the driver keeps beside the frame are not seen, and "
+		     "lost on the way to a pool%s",
 		     program ? ": another program's dispatcher is there already" : "");
 }
 

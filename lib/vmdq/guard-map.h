@@ -14,7 +14,7 @@
 #define VTC__GUARD_FILTERS 8192u /* of all pools of a card */
 
 #define VTC__GUARD_MAGIC 0x76746364u
-#define VTC__GUARD_ABI	 1u
+#define VTC__GUARD_ABI	 2u
 
 /* The number of a VLAN in a rule that is about all VLANs. */
 #define VTC__GUARD_ANY_VLAN 0xffffu
@@ -36,7 +36,8 @@ enum vtc__guard_table {
 	VTC__GUARD_STATS,   /* slot -> struct vtc__guard_stats of each processor */
 	VTC__GUARD_SOCKETS, /* slot * VTC__GUARD_QUEUES + receive queue -> socket */
 	VTC__GUARD_TARGETS, /* slot -> interface */
-	VTC__GUARD_TABLES,  /* how many there are */
+	VTC__GUARD_COPIES, /* the same for copies: one table serves one type of program */
+	VTC__GUARD_TABLES, /* how many there are */
 };
 
 struct vtc__guard_config {

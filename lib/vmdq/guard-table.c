@@ -31,6 +31,8 @@ static const struct layout {
 				 VTC__GUARD_SLOTS *VTC__GUARD_QUEUES },
 	[VTC__GUARD_TARGETS] = { "vtc_targets", BPF_MAP_TYPE_DEVMAP, 4, 4,
 				 VTC__GUARD_SLOTS },
+	[VTC__GUARD_COPIES] = { "vtc_copies", BPF_MAP_TYPE_DEVMAP, 4, 4,
+				VTC__GUARD_SLOTS },
 };
 
 const char *vtc__guard_table_name(enum vtc__guard_table table)
@@ -311,14 +313,22 @@ static int clear_slot(struct vtc__guard *guard, uint32_t slot)
 	return err;
 }
 
-static int write_target(struct vtc__guard *guard, uint32_t slot, uint32_t target)
+static int write_one(struct vtc__guard *guard, enum vtc__guard_table table, uint32_t slot,
+		     uint32_t target)
 {
 	int err;
 
 	if (!target)
-		return erase_known(guard, VTC__GUARD_TARGETS, slot);
-	err = vtc__guard_write(guard, VTC__GUARD_TARGETS, &slot, &target, BPF_ANY);
+		return erase_known(guard, table, slot);
+	err = vtc__guard_write(guard, table, &slot, &target, BPF_ANY);
 	return err == -EINVAL ? -ENODEV : err;
+}
+
+static int write_target(struct vtc__guard *guard, uint32_t slot, uint32_t target)
+{
+	int err = write_one(guard, VTC__GUARD_TARGETS, slot, target);
+
+	return err ? err : write_one(guard, VTC__GUARD_COPIES, slot, target);
 }
 
 int vtc__guard_set_slot(struct vtc__guard *guard, uint32_t slot,

@@ -16,6 +16,7 @@
 /* Sorted by name, one in a line. */
 /* clang-format off */
 const struct vtc__step_kind *const vtc__step_kinds[] = {
+	&vtc__step_address,
 	&vtc__step_channels,
 	&vtc__step_clsact,
 	&vtc__step_context,

@@ -87,19 +87,32 @@ static struct vtc__nlmsg *link_msg(uint16_t type, uint16_t flags,
 	return msg;
 }
 
-/* By index, or by name if that is not known. found->ifindex 0: it is not there. */
-static int find(struct vtc_ctx *ctx, const struct vtc__link *want, struct found *found)
+static int ask(struct vtc_ctx *ctx, const struct vtc__link *want, uint32_t ifindex,
+	       struct found *found)
 {
-	struct ifinfomsg info = { .ifi_index = (int)want->ifindex };
+	struct ifinfomsg info = { .ifi_index = (int)ifindex };
 	struct vtc__nlmsg *msg;
 	int err;
 
 	*found = (struct found){ .want = want };
 	msg = link_msg(RTM_GETLINK, 0, &info, &err);
-	if (!err && !want->ifindex)
+	if (!err && !ifindex)
 		err = vtc__nlmsg_put_str(msg, IFLA_IFNAME, want->name);
 	err = request(ctx, msg, err, take_link, found);
 	return err == -ENODEV ? 0 : err;
+}
+
+/*
+ * By index, since it can be renamed; by name if that is not known, or was not noted when
+ * it was made anew with another. found->ifindex 0: it is not there.
+ */
+static int find(struct vtc_ctx *ctx, const struct vtc__link *want, struct found *found)
+{
+	int err = want->ifindex ? ask(ctx, want, want->ifindex, found) : 0;
+
+	if (err || (want->ifindex && found->ifindex))
+		return err;
+	return ask(ctx, want, 0, found);
 }
 
 /* ---- Whether the card sorts ---- */

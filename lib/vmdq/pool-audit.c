@@ -16,6 +16,7 @@
 
 #include "core/opts.h"
 #include "pool.h"
+#include "rate.h"
 
 #define OPERATION   "audit pool"
 #define AUDIT_FIRST sizeof(struct vtc_pool_audit)
@@ -54,15 +55,32 @@ static void failed(struct audit *a, const char *lost, int err)
 		a->error = err;
 }
 
-static int note(struct audit *a, uint64_t id, size_t len)
+/* What came to be elsewhere than before goes again, if that cannot be noted. */
+static int note(struct audit *a, const struct vtc__step_kind *kind, uint64_t id,
+		size_t len)
 {
 	int err = vtc__journal_update(a->txn.journal, id, a->data, len);
 
-	if (err) {
-		vtc__pool_err(a->pool, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION);
-		vtc__err_message(a->pool->ctx, "the journal cannot be written");
-	}
+	if (!err)
+		return 0;
+	(void)kind->undo(&a->txn, a->data, len);
+	vtc__pool_err(a->pool, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION);
+	vtc__err_message(a->pool->ctx, "the journal cannot be written");
 	return err;
+}
+
+/* before: the error record of before; it is to be about the first that failed. */
+static void tell_repair(struct audit *a, const char *lost, int err,
+			const struct vtc_error *before)
+{
+	if (!err) {
+		a->result.repaired++;
+		tell(a, "%s: repaired\n", lost);
+		return;
+	}
+	failed(a, lost, err);
+	if (a->error != err || a->result.failed > 1)
+		a->pool->ctx->error = *before;
 }
 
 static void repair(struct audit *a, const struct vtc__step_kind *kind, uint64_t id,
@@ -73,17 +91,9 @@ static void repair(struct audit *a, const struct vtc__step_kind *kind, uint64_t 
 	int err = kind->apply(&a->txn, a->data, len, &changed);
 
 	if (!err && changed)
-		err = note(a, id, len);
-	if (err) {
-		failed(a, lost, err);
-		/* The record is about the first that failed. */
-		if (a->error != err || a->result.failed > 1)
-			a->pool->ctx->error = before;
-		return;
-	}
-	a->result.repaired++;
-	tell(a, "%s: repaired\n", lost);
-	if (kind == &vtc__step_guard)
+		err = note(a, kind, id, len);
+	tell_repair(a, lost, err, &before);
+	if (!err && kind == &vtc__step_guard)
 		a->guard_new = true;
 }
 
@@ -159,10 +169,22 @@ static void enter_sockets(struct audit *a)
 	failed(a, "sockets of the port", err);
 }
 
+static void look_at_rate(struct audit *a)
+{
+	struct vtc_error before = a->pool->ctx->error;
+	char lost[VTC__GROUP_LEN + 64];
+
+	if (!vtc__rate_is_lost(&a->txn, a->pool))
+		return;
+	snprintf(lost, sizeof(lost), "%s rate: nothing kept it", a->pool->name);
+	tell_repair(a, lost, vtc__rate_renew(&a->txn, a->pool), &before);
+}
+
 static void run(struct audit *a)
 {
 	walk(a, is_shared);
 	walk(a, is_own);
+	look_at_rate(a);
 	if (a->guard_new)
 		walk(a, is_of_others);
 	enter_sockets(a);
@@ -190,7 +212,8 @@ static int audit_all(struct vtc_pool *pool, struct vtc_pool_audit *ret)
 	free(pool->findings);
 	pool->findings = text;
 	run(a);
-	vtc__txn_end(&a->txn);
+	/* What was made anew of a pool that stays is to stay, too. */
+	(void)vtc__pool_finish(pool, &a->txn, 0);
 	a->result.text = text;
 	*ret = a->result;
 	err = a->error;

@@ -64,9 +64,45 @@ int vtc__pool_do_match(struct vtc__txn *txn, struct vtc_pool *pool,
 			    sizeof(*filter), NULL);
 }
 
+/* First the new one, and as much its owner's as the old one is. */
+static int move_record(struct vtc__txn *txn, const struct vtc_pool *pool, uint64_t id,
+		       uint32_t tag)
+{
+	const struct vtc__record *record = vtc__journal_find(txn->journal, id);
+	uint8_t data[VTC__JOURNAL_DATA_MAX];
+	struct vtc__record old;
+	uint64_t now;
+	int err;
+
+	if (!record || record->len > sizeof(data))
+		return -EPROTO;
+	old = *record;
+	memcpy(data, record->data, record->len);
+	err = vtc__journal_add(txn->journal, old.group, old.kind, tag, data, old.len,
+			       &now);
+	if (err)
+		return err;
+	txn->first = now + 1;
+	if (pool->data.flags & VTC_POOL_F_KEEP)
+		err = vtc__journal_own(txn->journal, pool->name, tag, true);
+	return err ? err : vtc__journal_remove(txn->journal, id);
+}
+
+int vtc__pool_hand_over(struct vtc__txn *txn, struct vtc_pool *pool, uint64_t id,
+			uint32_t tag)
+{
+	int err = move_record(txn, pool, id, tag);
+
+	if (!err)
+		return 0;
+	vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, txn->operation);
+	vtc__err_message(pool->ctx, "the journal cannot be written");
+	return err;
+}
+
 /* ---- Looking for one ---- */
 
-static bool is_match(const struct vtc__record *record, struct vtc_filter *ret)
+bool vtc__pool_match_of(const struct vtc__record *record, struct vtc_filter *ret)
 {
 	if (strcmp(record->kind, vtc__step_match.name) != 0 ||
 	    record->len != sizeof(*ret))
@@ -102,8 +138,8 @@ static const struct vtc__record *find_equal(struct vtc__txn *txn,
 	struct vtc_filter other;
 
 	while ((record = vtc__journal_foreach_next(txn->journal, record)))
-		if (strcmp(record->group, pool->name) == 0 && is_match(record, &other) &&
-		    equal(filter, &other))
+		if (strcmp(record->group, pool->name) == 0 &&
+		    vtc__pool_match_of(record, &other) && equal(filter, &other))
 			return record;
 	return NULL;
 }
@@ -183,6 +219,7 @@ static int explain_overlap(const struct vtc_pool *pool, const struct vtc_filter 
 	if (equal(filter, other) && strcmp(record->group, pool->name) == 0) {
 		explain(pool, -EEXIST, ADD, filter);
 		vtc__err_message(pool->ctx, "the pool has this filter already");
+		vtc__err_hint(pool->ctx, "nothing is left to do");
 		return -EEXIST;
 	}
 	explain(pool, -EADDRINUSE, ADD, filter);
@@ -225,7 +262,7 @@ static int check_overlap(struct vtc__txn *txn, const struct vtc_pool *pool,
 	while ((record = vtc__journal_foreach_next(txn->journal, record))) {
 		bool own = strcmp(record->group, pool->name) == 0;
 
-		if (!is_match(record, &other))
+		if (!vtc__pool_match_of(record, &other))
 			continue;
 		if (equal(filter, &other) ||
 		    (!own && (!apart(pool->backend, &txn->uplink, filter, &other) ||
@@ -237,6 +274,22 @@ static int check_overlap(struct vtc__txn *txn, const struct vtc_pool *pool,
 }
 
 /* ---- The calls ---- */
+
+/*
+ * A tree of classes that follows the filters may have followed those that did not come to
+ * stay: they are others again now. The error record keeps the failure.
+ */
+static void refresh_again(struct vtc_pool *pool, const char *operation)
+{
+	struct vtc_error before = pool->ctx->error;
+	struct vtc__txn txn;
+
+	if (vtc__pool_begin(pool, operation, true, &txn) == 0) {
+		(void)vtc__rate_refresh(&txn, pool);
+		(void)vtc__pool_finish(pool, &txn, 0);
+	}
+	pool->ctx->error = before;
+}
 
 int vtc_pool_add_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 {
@@ -262,8 +315,13 @@ int vtc_pool_add_filter(struct vtc_pool *pool, const struct vtc_filter *given)
 		err = vtc__pool_do_match(&txn, pool, &filter, tag);
 	if (!err)
 		err = vtc__rate_refresh(&txn, pool);
-	err = vtc__pool_finish(pool, &txn, err);
+	/* What is to be said of it may be about this filter. */
 	if (!err)
+		err = vtc__pool_load(&txn, pool);
+	err = vtc__pool_finish(pool, &txn, err);
+	if (err)
+		refresh_again(pool, ADD);
+	else
 		vtc__pool_tell_filters(pool);
 	return err;
 }
@@ -279,21 +337,43 @@ static int explain_left(const struct vtc_pool *pool, const struct vtc_filter *fi
 	return err;
 }
 
-static int undo_filter(struct vtc__txn *txn, const struct vtc_pool *pool,
+/*
+ * What is left of it if we die is the next one's to undo, also where the pool stays: so
+ * it is this process's before there is no filter any more.
+ */
+static int forget_match(struct vtc__txn *txn, const struct vtc_pool *pool, uint64_t id,
+			uint32_t tag)
+{
+	int err = vtc__journal_own(txn->journal, pool->name, tag, false);
+
+	return err ? err : vtc__journal_remove(txn->journal, id);
+}
+
+static int undo_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 		       const struct vtc_filter *filter)
 {
 	const struct vtc__record *match = find_equal(txn, pool, filter);
 	struct vtc__undone undone = { .undone = 0 };
 	uint32_t tag;
+	uint64_t id;
 	int err;
 
 	if (!match) {
 		err = explain(pool, -ENOENT, REMOVE, filter);
 		vtc__err_message(pool->ctx, "the pool has no such filter");
+		vtc__err_hint(pool->ctx,
+			      "vtcctl pool filter %s %s list shows those it has",
+			      pool->uplink.name, pool->name);
 		return err;
 	}
 	tag = match->tag;
-	err = vtc__journal_remove(txn->journal, match->id);
+	id = match->id;
+	err = pool->backend->leave_filter
+		      ? pool->backend->leave_filter(txn, pool, filter, tag)
+		      : 0;
+	if (err)
+		return err;
+	err = forget_match(txn, pool, id, tag);
 	if (err) {
 		explain(pool, err, REMOVE, filter);
 		vtc__err_message(pool->ctx, "the journal cannot be written");
@@ -321,8 +401,12 @@ int vtc_pool_remove_filter(struct vtc_pool *pool, const struct vtc_filter *given
 	err = undo_filter(&txn, pool, &filter);
 	if (!err)
 		err = vtc__rate_refresh(&txn, pool);
-	err = vtc__pool_finish(pool, &txn, err);
 	if (!err)
+		err = vtc__pool_load(&txn, pool);
+	err = vtc__pool_finish(pool, &txn, err);
+	if (err)
+		refresh_again(pool, REMOVE);
+	else
 		vtc__pool_tell_filters(pool);
 	return err;
 }
@@ -346,7 +430,7 @@ int vtc_pool_get_filter(struct vtc_pool *pool, unsigned int index,
 		record = vtc__step_find(&txn, pool->name, vtc__step_match.name, id);
 		id = record ? record->id : 0;
 	} while (record && index--);
-	if (!record || !is_match(record, ret_filter))
+	if (!record || !vtc__pool_match_of(record, ret_filter))
 		err = -ENOENT;
 	vtc__txn_end(&txn);
 	return err;

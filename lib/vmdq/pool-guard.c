@@ -20,6 +20,79 @@ static int explain(struct vtc__txn *txn, int err, const char *what)
 	return err;
 }
 
+/* ---- VLAN tags that the driver keeps beside the packet ---- */
+
+/* A frame with two tags that loses the outer one would be taken for one of the inner. */
+static const char *const tag_features[] = { VTC__FEATURE_RX_VLAN, VTC__FEATURE_RX_STAG };
+
+#define TAG_FEATURES (sizeof(tag_features) / sizeof(tag_features[0]))
+
+/* 1: the driver takes such tags off; 0: it does not, or cannot; -errno. */
+static int takes_tags(struct vtc__txn *txn, const char *name, bool *ret_fixed)
+{
+	struct vtc__feature now;
+	int err = vtc__feature_get(&txn->uplink, name, &now);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	*ret_fixed = now.fixed;
+	return now.on;
+}
+
+/* Where neither the program nor the driver can be brought to see them. */
+static void note_lost_tags(struct vtc__txn *txn, struct vtc__guard_step *step)
+{
+	size_t at = strlen(step->note);
+	bool fixed = false;
+
+	if (step->id.sees_tags || txn->uplink.quirks.tags_hidden)
+		return;
+	for (size_t i = 0; i < TAG_FEATURES; i++) {
+		if (takes_tags(txn, tag_features[i], &fixed) != 1 || !fixed)
+			continue;
+		snprintf(step->note + at, sizeof(step->note) - at,
+			 "%sVLAN tags that the driver takes off are not seen, and lost "
+			 "on the way to a pool",
+			 at ? "; " : "");
+		return;
+	}
+}
+
+/*
+ * Where the program cannot see such tags the driver has to leave them in the packet. If
+ * it does not, filters that name a VLAN are refused; all else still works.
+ */
+static int show_tags(struct vtc__txn *txn)
+{
+	const struct vtc__guard_step *step = vtc__pool_guard_step(txn);
+	int err = 0;
+
+	if (!step || step->id.sees_tags || txn->uplink.quirks.tags_hidden)
+		return 0;
+	for (size_t i = 0; !err && i < TAG_FEATURES; i++) {
+		bool fixed = true;
+
+		if (takes_tags(txn, tag_features[i], &fixed) == 1 && !fixed)
+			err = vtc__do_feature(txn, tag_features[i], false);
+	}
+	return err;
+}
+
+static bool tags_shown(struct vtc__txn *txn)
+{
+	const struct vtc__guard_step *step = vtc__pool_guard_step(txn);
+	bool fixed;
+
+	if (step && step->id.sees_tags)
+		return true;
+	if (txn->uplink.quirks.tags_hidden)
+		return false;
+	for (size_t i = 0; i < TAG_FEATURES; i++)
+		if (takes_tags(txn, tag_features[i], &fixed))
+			return false;
+	return true;
+}
+
 /* ---- The program ---- */
 
 static int load_guard(const void *data, size_t len, struct vtc__guard_step *ret)
@@ -72,6 +145,7 @@ static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *chang
 	if (err)
 		return explain(txn, err, "the guard program cannot be loaded");
 	err = note_guard(txn, &step);
+	memcpy(data, &step, sizeof(step));
 	mode = step.id.mode;
 	if (!err)
 		err = vtc__guard_attach(guard, &step.id);
@@ -82,6 +156,7 @@ static int guard_apply(struct vtc__txn *txn, void *data, size_t len, bool *chang
 	if (step.id.mode != mode)
 		snprintf(step.note, sizeof(step.note),
 			 "no dispatcher: libxdp has none that this kernel takes");
+	note_lost_tags(txn, &step);
 	memcpy(data, &step, sizeof(step));
 	*changed = true;
 	txn->guard = guard;
@@ -134,39 +209,64 @@ const struct vtc__guard_step *vtc__pool_guard_step(struct vtc__txn *txn)
 								       : NULL;
 }
 
-/* ---- VLAN tags that the driver keeps beside the packet ---- */
+/* ---- What a pool needs of it ---- */
 
-/*
- * Where the program cannot see such tags the driver has to leave them in the packet. If
- * it does not, filters that name a VLAN are refused; all else still works.
- */
-static int show_tags(struct vtc__txn *txn)
+/* Works on a copy: it may change the journal. */
+static int do_again(struct vtc__txn *txn, const struct vtc__step_kind *kind,
+		    const struct vtc__record *record)
 {
-	const struct vtc__guard_step *step = vtc__pool_guard_step(txn);
-	struct vtc__feature now;
-
-	if (!step || step->id.sees_tags || txn->uplink.quirks.tags_hidden ||
-	    vtc__feature_get(&txn->uplink, VTC__FEATURE_RX_VLAN, &now) || !now.on ||
-	    now.fixed)
-		return 0;
-	return vtc__do_feature(txn, VTC__FEATURE_RX_VLAN, false);
-}
-
-static bool tags_shown(struct vtc__txn *txn)
-{
-	const struct vtc__guard_step *step = vtc__pool_guard_step(txn);
-	struct vtc__feature now;
+	_Alignas(max_align_t) char data[VTC__JOURNAL_DATA_MAX];
+	uint64_t id = record->id;
+	size_t len = record->len;
+	bool changed = false;
 	int err;
 
-	if (step && step->id.sees_tags)
-		return true;
-	if (txn->uplink.quirks.tags_hidden)
-		return false;
-	err = vtc__feature_get(&txn->uplink, VTC__FEATURE_RX_VLAN, &now);
-	return err == -ENOENT || (!err && !now.on);
+	memcpy(data, record->data, len);
+	err = kind->apply(txn, data, len, &changed);
+	return !err && changed ? vtc__journal_update(txn->journal, id, data, len) : err;
 }
 
-/* ---- What a pool needs of it ---- */
+/* What all pools have in the guard; what cannot be entered is left to their audits. */
+static void fill_guard(struct vtc__txn *txn)
+{
+	const struct vtc__step_kind *const kinds[] = { &vtc__step_flood, &vtc__step_slot,
+						       &vtc__step_filter };
+	const struct vtc__record *record;
+	uint64_t id = 0;
+
+	while ((record = vtc__journal_find_next(txn->journal, id))) {
+		id = record->id;
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+			if (strcmp(record->kind, kinds[i]->name) != 0)
+				continue;
+			if (do_again(txn, kinds[i], record))
+				vtc__log(txn->ctx, VTC_LOG_WARNING,
+					 "%s: a step (%s) of the lost guard is not back",
+					 txn->uplink.name, kinds[i]->name);
+			break;
+		}
+	}
+}
+
+/* It may have been taken off, and pools that are only kept are audited by nobody. */
+static int keep_guard(struct vtc__txn *txn)
+{
+	const struct vtc__record *record =
+		vtc__step_find(txn, "", vtc__step_guard.name, 0);
+	char text[160] = "";
+	int state = guard_check(txn, record->data, record->len, text, sizeof(text));
+	int err;
+
+	if (state == 1)
+		return 0;
+	if (state < 0)
+		return explain(txn, state, "the guard program cannot be looked at");
+	vtc__log(txn->ctx, VTC_LOG_WARNING, "%s; it is put on again", text);
+	err = do_again(txn, &vtc__step_guard, record);
+	if (!err)
+		fill_guard(txn);
+	return err;
+}
 
 static int bring_guard(struct vtc__txn *txn, const struct vtc_pool *pool)
 {
@@ -178,7 +278,7 @@ static int bring_guard(struct vtc__txn *txn, const struct vtc_pool *pool)
 	};
 
 	if (vtc__pool_guard_step(txn))
-		return 0;
+		return keep_guard(txn);
 	return vtc__step_do(txn, "", &vtc__step_guard, 0, &step, sizeof(step), NULL);
 }
 
@@ -189,6 +289,8 @@ int vtc__pool_do_guard(struct vtc__txn *txn, struct vtc_pool *pool)
 
 	if (!err)
 		err = show_tags(txn);
+	if (!err)
+		err = vtc__pool_do_vlans(txn);
 	if (!err)
 		err = vtc__pool_do_slot(txn, pool);
 	if (!err && (pool->data.flags & VTC_POOL_F_GROUP_COPY))
@@ -304,9 +406,11 @@ int vtc__pool_do_guard_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 			      const struct vtc_filter *filter, uint32_t tag)
 {
 	struct filter_step step = { .filter = *filter, .slot = pool->data.slot };
+	int err;
 
 	if (filter->match & VTC_FILTER_VLAN && !tags_shown(txn))
 		return explain_hidden(txn);
-	return vtc__step_do(txn, pool->name, &vtc__step_filter, tag, &step, sizeof(step),
-			    NULL);
+	err = vtc__step_do(txn, pool->name, &vtc__step_filter, tag, &step, sizeof(step),
+			   NULL);
+	return err ? err : vtc__pool_do_address(txn, pool, filter, tag);
 }

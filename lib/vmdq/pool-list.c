@@ -70,14 +70,28 @@ static int take_journal(struct vtc_pool_list *list, const struct vtc__uplink *up
 	return err;
 }
 
+/* One journal that is damaged does not hide the pools of other cards. */
+static int skip(struct vtc_pool_list *list, const struct vtc__uplink *uplink,
+		const struct vtc_error *before)
+{
+	vtc__log(list->ctx, VTC_LOG_WARNING, "%s: its pools are not listed: %s",
+		 uplink->name, list->ctx->error.message);
+	list->ctx->error = *before;
+	return 0;
+}
+
 static int take_named(void *arg, const char *name)
 {
 	struct vtc_pool_list *list = arg;
+	struct vtc_error before = list->ctx->error;
 	struct vtc__uplink uplink;
 	uint32_t ifindex;
-	int err;
+	int err = vtc__uplink_of_journal(list->ctx, name, &ifindex);
 
-	if (vtc__uplink_of_journal(list->ctx, name, &ifindex) != 1)
+	if (err < 0)
+		return vtc__err(list->ctx, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION,
+				"the network namespace");
+	if (err == 0)
 		return 0;
 	err = vtc__uplink_by_index(list->ctx, ifindex, &uplink);
 	if (err == -ENODEV)
@@ -85,7 +99,8 @@ static int take_named(void *arg, const char *name)
 	else if (err)
 		return vtc__err(list->ctx, err, VTC_ERROR_ORIGIN_NETLINK, OPERATION,
 				"interface %u", ifindex);
-	return take_journal(list, &uplink, name);
+	err = take_journal(list, &uplink, name);
+	return err == -EBADMSG ? skip(list, &uplink, &before) : err;
 }
 
 static int take_card(struct vtc_pool_list *list, const char *nic)

@@ -43,10 +43,36 @@ static int enter(struct vtc__txn *txn, struct vtc_pool *pool)
 	return err;
 }
 
+/*
+ * The kernel would take a socket out of the guard's table when it is closed; but frames
+ * must stop to come before.
+ */
+static void leave_guard(struct vtc__txn *txn, const struct vtc_pool *pool)
+{
+	struct vtc__guard *guard;
+
+	if (!pool->backend->uses_guard || vtc__txn_guard(txn, &guard))
+		return;
+	for (uint32_t i = 0; i < pool->data.queue_count; i++)
+		(void)vtc__guard_set_socket(guard, pool->data.slot,
+					    pool->data.queue_first + i, -1);
+}
+
+/* Frames of the pool go by the card's qdiscs again, which may keep its rate. */
+static void take_out(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	const struct vtc_error before = pool->ctx->error;
+
+	pool->port = NULL;
+	leave_guard(txn, pool);
+	(void)vtc__rate_renew(txn, pool);
+	pool->ctx->error = before;
+}
+
 int vtc__pool_set_port(struct vtc_pool *pool, struct vtc__pool_port *port)
 {
 	struct vtc__txn txn;
-	int err;
+	int err, end;
 
 	if (pool->port) {
 		vtc__pool_err(pool, -EBUSY, VTC_ERROR_ORIGIN_LIBRARY, OPERATION);
@@ -59,29 +85,24 @@ int vtc__pool_set_port(struct vtc_pool *pool, struct vtc__pool_port *port)
 	pool->port = port;
 	err = enter(&txn, pool);
 	if (!err)
-		(void)vtc__rate_to_port(&txn, pool);
+		err = vtc__rate_renew(&txn, pool);
 	if (err)
-		pool->port = NULL;
-	return vtc__pool_finish(pool, &txn, err);
+		take_out(&txn, pool);
+	/* What keeps the rate now is to stay, also after a failure. */
+	end = vtc__pool_finish(pool, &txn, 0);
+	return err ? err : end;
 }
 
-/*
- * The kernel would take a socket out of the guard's table when it is closed; but frames
- * must stop to come before.
- */
 static void leave(struct vtc_pool *pool)
 {
-	struct vtc__guard *guard;
 	struct vtc__txn txn;
 
-	if (!pool->backend->uses_guard || vtc__pool_begin(pool, OPERATION, true, &txn))
+	if (vtc__pool_begin(pool, OPERATION, true, &txn)) {
+		pool->port = NULL;
 		return;
-	if (!vtc__txn_guard(&txn, &guard)) {
-		for (uint32_t i = 0; i < pool->data.queue_count; i++)
-			(void)vtc__guard_set_socket(guard, pool->data.slot,
-						    pool->data.queue_first + i, -1);
 	}
-	vtc__txn_end(&txn);
+	take_out(&txn, pool);
+	(void)vtc__pool_finish(pool, &txn, 0);
 }
 
 void vtc__pool_drop_port(struct vtc_pool *pool, struct vtc__pool_port *port)
@@ -90,7 +111,6 @@ void vtc__pool_drop_port(struct vtc_pool *pool, struct vtc__pool_port *port)
 
 	if (pool->port != port)
 		return;
-	pool->port = NULL;
 	leave(pool);
 	pool->ctx->error = before;
 	if (pool->closed)

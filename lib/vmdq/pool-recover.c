@@ -47,21 +47,33 @@ static int recover_card(struct recover *r, const struct vtc__uplink *uplink)
 }
 
 /* Of a card that is gone, too: what is noted of it has to go. */
+static int recover_index(struct recover *r, uint32_t ifindex)
+{
+	struct vtc__uplink uplink;
+	int err = vtc__uplink_by_index(r->ctx, ifindex, &uplink);
+
+	if (err == -ENODEV)
+		snprintf(uplink.name, sizeof(uplink.name), "#%u", ifindex);
+	else if (err)
+		return vtc__err(r->ctx, err, VTC_ERROR_ORIGIN_NETLINK, OPERATION,
+				"interface %u", ifindex);
+	return recover_card(r, &uplink);
+}
+
 static int recover_journal(void *arg, const char *name)
 {
 	struct recover *r = arg;
 	struct vtc_error before = r->ctx->error;
-	struct vtc__uplink uplink;
 	uint32_t ifindex;
-	int err;
+	int err = vtc__uplink_of_journal(r->ctx, name, &ifindex);
 
-	if (vtc__uplink_of_journal(r->ctx, name, &ifindex) != 1)
+	if (err == 0)
 		return 0;
-	err = vtc__uplink_by_index(r->ctx, ifindex, &uplink);
-	if (err == -ENODEV)
-		snprintf(uplink.name, sizeof(uplink.name), "#%u", ifindex);
-	if (!err || err == -ENODEV)
-		err = recover_card(r, &uplink);
+	if (err == 1)
+		err = recover_index(r, ifindex);
+	else
+		vtc__err(r->ctx, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION,
+			 "the network namespace");
 	if (r->error)
 		r->ctx->error = before;
 	keep_first(r, err);

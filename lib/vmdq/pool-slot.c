@@ -3,8 +3,9 @@
  * A pool's slot in the guard: which queues are its own, and where frames go that no
  * socket takes.
  *
- * The target interface is known by its index as long as there is one of that index, and
- * by its name after that. So it can be renamed, and a virtual machine that makes its tap
+ * The target interface is known by its index as long as the kernel has it in the guard's
+ * tables, and by its name after that: the index of an interface that is gone may be
+ * another one's by now. So it can be renamed, and a virtual machine that makes its tap
  * anew gets its frames back with the next audit; meanwhile they go to the stack.
  */
 #include <errno.h>
@@ -18,6 +19,7 @@ struct slot_step {
 	uint32_t number;
 	uint32_t everything;
 	char target[VTC__IFNAME_LEN]; /* "": none is wanted */
+	char seen[VTC__IFNAME_LEN];   /* what it was called last */
 };
 
 static int load(const void *data, size_t len, struct slot_step *ret)
@@ -26,6 +28,7 @@ static int load(const void *data, size_t len, struct slot_step *ret)
 		return -EBADMSG;
 	memcpy(ret, data, sizeof(*ret));
 	ret->target[sizeof(ret->target) - 1] = '\0';
+	ret->seen[sizeof(ret->seen) - 1] = '\0';
 	return ret->number < VTC__GUARD_SLOTS ? 0 : -EBADMSG;
 }
 
@@ -43,17 +46,48 @@ static int explain(struct vtc__txn *txn, int err, const struct slot_step *step)
 	return err;
 }
 
-/* The index of the target today; 0: there is none. */
-static uint32_t target_now(struct vtc_ctx *ctx, const struct slot_step *step)
+/*
+ * Whether the index still means the interface that we entered. The kernel takes an
+ * interface that goes, or is moved, out of the tables. If the tables are new there is
+ * nothing but the name to go by.
+ */
+static bool is_known(struct vtc_ctx *ctx, const struct vtc__guard_slot *now,
+		     const struct slot_step *step)
 {
 	char name[VTC__IFNAME_LEN];
+
+	if (!step->slot.target)
+		return false;
+	if (now->used)
+		return now->target == step->slot.target;
+	return vtc__ifname(ctx, step->slot.target, name) == 0 &&
+	       strcmp(name, step->seen) == 0;
+}
+
+/* The index of the target today; 0: there is none. now: what the tables have. */
+static uint32_t target_now(struct vtc_ctx *ctx, const struct vtc__guard_slot *now,
+			   const struct slot_step *step)
+{
 	uint32_t ifindex;
 
-	if (step->slot.target && vtc__ifname(ctx, step->slot.target, name) == 0)
+	if (is_known(ctx, now, step))
 		return step->slot.target;
 	if (!step->target[0] || vtc__ifindex(ctx, step->target, &ifindex))
 		return 0;
 	return ifindex;
+}
+
+/* Find out its name of today; false: it is as it was. */
+static bool see(struct vtc_ctx *ctx, struct slot_step *step)
+{
+	char name[VTC__IFNAME_LEN] = "";
+
+	if (!step->slot.target || vtc__ifname(ctx, step->slot.target, name) ||
+	    strcmp(name, step->seen) == 0)
+		return false;
+	memset(step->seen, 0, sizeof(step->seen));
+	memcpy(step->seen, name, strlen(name));
+	return true;
 }
 
 static int enter(struct vtc__guard *guard, const struct slot_step *step)
@@ -72,17 +106,22 @@ static int enter(struct vtc__guard *guard, const struct slot_step *step)
 static int slot_apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
 	struct slot_step step = { .target = "" };
+	struct vtc__guard_slot now;
 	struct vtc__guard *guard;
 	uint32_t target;
 	int err = load(data, len, &step);
 
 	if (!err)
 		err = vtc__txn_guard(txn, &guard);
+	if (!err)
+		err = vtc__guard_get_slot(guard, step.number, &now);
 	if (err)
 		return explain(txn, err, &step);
-	target = target_now(txn->ctx, &step);
+	target = target_now(txn->ctx, &now, &step);
 	*changed = target != step.slot.target;
 	step.slot.target = target;
+	if (see(txn->ctx, &step))
+		*changed = true;
 	err = enter(guard, &step);
 	if (err)
 		return explain(txn, err, &step);
@@ -90,47 +129,73 @@ static int slot_apply(struct vtc__txn *txn, void *data, size_t len, bool *change
 	return 0;
 }
 
-static int check_tables(struct vtc__guard *guard, const struct slot_step *step)
+static int check_tables(struct vtc__guard *guard, const struct vtc__guard_slot *now,
+			const struct slot_step *step)
 {
-	struct vtc__guard_slot now;
 	uint32_t everything = VTC__GUARD_SLOTS;
-	int err = vtc__guard_get_slot(guard, step->number, &now);
+	int err = step->everything ? vtc__guard_get_everything(guard, &everything) : 0;
 
-	if (!err && step->everything)
-		err = vtc__guard_get_everything(guard, &everything);
 	if (err)
-		return err == -ENOENT ? 0 : err;
-	return memcmp(&now, &step->slot, sizeof(now)) == 0 &&
+		return err;
+	return memcmp(now, &step->slot, sizeof(*now)) == 0 &&
 	       (!step->everything || everything == step->number);
+}
+
+/* That it has another name now is no loss, but has to be known once the guard is lost. */
+static int note_name(struct vtc__txn *txn, struct slot_step *step)
+{
+	const struct vtc__record *record = NULL;
+	struct slot_step other;
+
+	if (!see(txn->ctx, step))
+		return 0;
+	while ((record = vtc__journal_foreach_next(txn->journal, record)))
+		if (strcmp(record->kind, vtc__step_slot.name) == 0 &&
+		    load(record->data, record->len, &other) == 0 &&
+		    other.number == step->number)
+			return vtc__journal_update(txn->journal, record->id, step,
+						   sizeof(*step));
+	return 0;
+}
+
+static void tell_lost(const struct slot_step *step, uint32_t target, char *text,
+		      size_t len)
+{
+	if (target == step->slot.target)
+		snprintf(text, len,
+			 "the pool or its target was not in the guard's tables");
+	else
+		snprintf(text, len,
+			 target ? "the target %s is there again"
+				: "the target %s is gone: its frames go to the stack",
+			 step->target);
 }
 
 static int slot_check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 		      size_t text_len)
 {
+	struct vtc__guard_slot now = { .used = 0 };
 	struct vtc__guard *guard;
 	struct slot_step step;
 	uint32_t target;
-	int err = load(data, len, &step);
+	int ok = load(data, len, &step);
 
-	if (err)
-		return err;
-	target = target_now(txn->ctx, &step);
-	if (target != step.slot.target) {
-		snprintf(text, text_len,
-			 target ? "the target %s is there again"
-				: "the target %s is gone: its frames go to the stack",
-			 step.target);
-		return 0;
+	if (ok)
+		return ok;
+	ok = vtc__txn_guard(txn, &guard);
+	if (!ok)
+		ok = vtc__guard_get_slot(guard, step.number, &now);
+	if (ok && ok != -ENOENT)
+		return ok;
+	target = target_now(txn->ctx, &now, &step);
+	ok = ok ? 0 : check_tables(guard, &now, &step);
+	if (ok == 1 && target == step.slot.target) {
+		ok = note_name(txn, &step);
+		return ok ? ok : 1;
 	}
-	err = vtc__txn_guard(txn, &guard);
-	if (!err)
-		err = check_tables(guard, &step);
-	if (err == 0 || err == -ENOENT) {
-		snprintf(text, text_len,
-			 "the pool or its target was not in the guard's tables");
-		return 0;
-	}
-	return err;
+	if (ok >= 0)
+		tell_lost(&step, target, text, text_len);
+	return ok < 0 ? ok : 0;
 }
 
 static int leave(struct vtc__guard *guard, const struct slot_step *step)
@@ -172,7 +237,7 @@ const struct vtc__step_kind vtc__step_slot = {
 int vtc__pool_do_slot(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	const struct vtc__pool_data *data = &pool->data;
-	bool own = data->backend == VTC_POOL_BACKEND_NTUPLE;
+	bool own = pool->backend->own_queues;
 	struct slot_step step = {
 		.slot = {
 			.used = 1,
@@ -186,6 +251,7 @@ int vtc__pool_do_slot(struct vtc__txn *txn, struct vtc_pool *pool)
 	};
 
 	memcpy(step.target, data->target_name, sizeof(step.target));
+	memcpy(step.seen, data->target_name, sizeof(step.seen));
 	return vtc__step_do(txn, pool->name, &vtc__step_slot, 0, &step, sizeof(step),
 			    NULL);
 }

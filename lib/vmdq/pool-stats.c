@@ -32,6 +32,18 @@ static int read_guard(struct vtc__txn *txn, const struct vtc_pool *pool,
 	return 0;
 }
 
+/* An interface of the pool's own has counted already what the port sends. */
+static void read_port(const struct vtc_pool *pool, struct vtc_pool_stats *stats)
+{
+	const struct vtc_pool_stats own = *stats;
+
+	pool->port->stats(pool->port, stats);
+	if (own.valid & VTC_POOL_STAT_TX_PACKETS)
+		stats->tx_packets = own.tx_packets;
+	if (own.valid & VTC_POOL_STAT_TX_BYTES)
+		stats->tx_bytes = own.tx_bytes;
+}
+
 static int read_all(struct vtc__txn *txn, struct vtc_pool *pool,
 		    struct vtc_pool_stats *stats)
 {
@@ -42,7 +54,7 @@ static int read_all(struct vtc__txn *txn, struct vtc_pool *pool,
 	if (!err && pool->backend->stats)
 		err = pool->backend->stats(txn, pool, stats);
 	if (!err && pool->port && pool->port->stats)
-		pool->port->stats(pool->port, stats);
+		read_port(pool, stats);
 	if (err) {
 		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION);
 		vtc__err_message(pool->ctx, "the counters cannot be read");

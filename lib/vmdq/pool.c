@@ -81,14 +81,21 @@ static void load_guard(struct vtc__txn *txn, struct vtc_pool *pool)
 	vtc__pool_load_target(txn, pool);
 }
 
-static void load_note(struct vtc__txn *txn, struct vtc_pool *pool)
+static void add_note(struct vtc_pool *pool, const char *note)
 {
-	const char *note = pool->backend->note ? pool->backend->note(txn, pool) : "";
 	size_t at = strlen(pool->note);
 
 	if (note[0])
 		snprintf(pool->note + at, sizeof(pool->note) - at, "%s%s", at ? "; " : "",
 			 note);
+}
+
+static void load_note(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	if (pool->backend->note)
+		add_note(pool, pool->backend->note(txn, pool));
+	if (pool->backend->by_card)
+		add_note(pool, vtc__pool_receive_note(txn, pool));
 }
 
 int vtc__pool_load(struct vtc__txn *txn, struct vtc_pool *pool)
@@ -211,7 +218,7 @@ int vtc__pool_begin(struct vtc_pool *pool, const char *operation, bool change,
 int vtc__pool_finish(struct vtc_pool *pool, struct vtc__txn *txn, int result)
 {
 	if (!result && (pool->data.flags & VTC_POOL_F_KEEP)) {
-		result = vtc__journal_own(txn->journal, pool->name, true);
+		result = vtc__journal_own(txn->journal, pool->name, 0, true);
 		if (result) {
 			vtc__pool_err(pool, result, VTC_ERROR_ORIGIN_SYSTEM,
 				      txn->operation);
@@ -265,7 +272,7 @@ int vtc_pool_open(struct vtc_ctx *ctx, const char *nic, const char *name,
 static int undo_all(struct vtc__txn *txn, struct vtc_pool *pool)
 {
 	struct vtc__undone undone = { .failed = 0 }, shared = { .failed = 0 };
-	int err = vtc__journal_own(txn->journal, pool->name, false);
+	int err = vtc__journal_own(txn->journal, pool->name, 0, false);
 
 	/* Without its record it is no pool any more, but what is left of one. */
 	if (!err)
@@ -297,6 +304,22 @@ static int explain_port(const struct vtc_pool *pool)
 	return -EBUSY;
 }
 
+/*
+ * Somebody else's card may have its name by now: what goes by name must find none then.
+ */
+static int find_card(struct vtc_pool *pool)
+{
+	struct vtc__uplink *uplink = &pool->uplink;
+	int err = vtc__uplink_refresh(uplink);
+
+	if (err == -ENODEV) {
+		uplink->gone = true;
+		snprintf(uplink->name, sizeof(uplink->name), "#%u", uplink->ifindex);
+		return 0;
+	}
+	return err ? vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_NETLINK, RELEASE) : 0;
+}
+
 int vtc_pool_release(struct vtc_pool *pool)
 {
 	struct vtc__txn txn;
@@ -306,8 +329,9 @@ int vtc_pool_release(struct vtc_pool *pool)
 		return 0;
 	if (pool->port)
 		return explain_port(pool);
-	(void)vtc__uplink_refresh(&pool->uplink);
-	err = begin(pool, RELEASE, true, &txn);
+	err = find_card(pool);
+	if (!err)
+		err = begin(pool, RELEASE, true, &txn);
 	if (err == -EBUSY)
 		return err;
 	if (!err) {

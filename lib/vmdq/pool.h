@@ -43,7 +43,10 @@ struct vtc__pool_port {
 	int (*socket)(struct vtc__pool_port *port, unsigned int queue);
 	/* A pool of the port's own, which is audited with this one. May be NULL. */
 	struct vtc_pool *(*inner)(struct vtc__pool_port *port);
-	/* What was sent: fills tx_ numbers and their valid bits. May be NULL. */
+	/*
+	 * What was sent, and found no room: fills tx_ numbers, adds to rx_dropped, and
+	 * sets their valid bits. May be NULL.
+	 */
 	void (*stats)(struct vtc__pool_port *port, struct vtc_pool_stats *stats);
 	/* Filters were added or removed; no transaction is under way. */
 	void (*filters_changed)(struct vtc__pool_port *port);
@@ -92,9 +95,12 @@ int vtc__pool_err(const struct vtc_pool *pool, int code, enum vtc_error_origin o
 
 struct vtc__backend {
 	enum vtc_pool_backend id;
+	const char *name;
 	bool hardware;
 	bool vlan_stripped;
 	bool uses_guard;
+	bool own_queues; /* nobody else's frames are meant to come on its queues */
+	bool by_card; /* the card itself receives its frames, as any others */
 
 	/*
 	 * Whether it can make such a pool, without changing anything: 0, or -errno and
@@ -116,6 +122,12 @@ struct vtc__backend {
 	 */
 	int (*add_filter)(struct vtc__txn *txn, struct vtc_pool *pool,
 			  const struct vtc_filter *filter, uint32_t tag);
+	/*
+	 * Before the steps with this tag are undone: give to other filters of the pool
+	 * what they share with this one. Writes the error record. May be NULL.
+	 */
+	int (*leave_filter)(struct vtc__txn *txn, struct vtc_pool *pool,
+			    const struct vtc_filter *filter, uint32_t tag);
 	/*
 	 * Whether a filter can be beside one of another pool: false: the hardware cannot
 	 * tell them apart, or which one would win is not known.
@@ -162,14 +174,22 @@ bool vtc__pool_name_ok(const char *name);
 
 /* ---- Filters (pool-filter.c) ---- */
 
+/* A record of a filter (kind "match") and what it is; false: it makes no sense. */
+bool vtc__pool_match_of(const struct vtc__record *record, struct vtc_filter *ret);
 /* The filter of a group with this tag; NULL: none. */
 const struct vtc__record *vtc__pool_find_tag(struct vtc__txn *txn, const char *group,
 					     uint32_t tag);
+/*
+ * A step of a filter that goes is another filter's from now on, also if what comes after
+ * fails. Nothing but the journal changes. Writes the error record.
+ */
+int vtc__pool_hand_over(struct vtc__txn *txn, struct vtc_pool *pool, uint64_t id,
+			uint32_t tag);
 
 /* ---- What backends share (pool-guard.c, pool-slot.c) ---- */
 
-extern const struct vtc__step_kind vtc__step_filter, vtc__step_flood, vtc__step_guard,
-	vtc__step_match, vtc__step_pool, vtc__step_slot;
+extern const struct vtc__step_kind vtc__step_address, vtc__step_filter, vtc__step_flood,
+	vtc__step_guard, vtc__step_match, vtc__step_pool, vtc__step_slot;
 
 /* Data of the step "guard". */
 struct vtc__guard_step {
@@ -197,6 +217,16 @@ int vtc__pool_do_flood(struct vtc__txn *txn);
 /* The guard's entry of a filter (step "filter"). */
 int vtc__pool_do_guard_filter(struct vtc__txn *txn, struct vtc_pool *pool,
 			      const struct vtc_filter *filter, uint32_t tag);
+
+/*
+ * That the card receives the frames of a filter (pool-address.c): step "address", and
+ * the shared step "feature". Write the error record.
+ */
+int vtc__pool_do_address(struct vtc__txn *txn, struct vtc_pool *pool,
+			 const struct vtc_filter *filter, uint32_t tag);
+int vtc__pool_do_vlans(struct vtc__txn *txn);
+/* Why it may not do so, for a person; "" if there is no reason. */
+const char *vtc__pool_receive_note(struct vtc__txn *txn, const struct vtc_pool *pool);
 
 /* The step that is the filter itself (kind "match", data struct vtc_filter). */
 int vtc__pool_do_match(struct vtc__txn *txn, struct vtc_pool *pool,

@@ -8,7 +8,12 @@
 #include "channels.h"
 #include "rss.h"
 
-/* Pools that have queues of their own, other than this one. */
+static bool claims_queues(const struct vtc__pool_data *pool)
+{
+	return vtc__backend_find(pool->backend)->uses_guard && pool->queue_count;
+}
+
+/* Pools, other than this one, whose ports have sockets on queues. */
 static const struct vtc__record *next_pool(struct vtc__txn *txn, const char *group,
 					   uint64_t id, struct vtc__pool_data *ret)
 {
@@ -16,7 +21,7 @@ static const struct vtc__record *next_pool(struct vtc__txn *txn, const char *gro
 
 	while (r && (strcmp(r->kind, vtc__step_pool.name) != 0 ||
 		     strcmp(r->group, group) == 0 || vtc__pool_data_of(r, ret) ||
-		     ret->backend != VTC_POOL_BACKEND_NTUPLE))
+		     !claims_queues(ret)))
 		r = vtc__journal_foreach_next(txn->journal, r);
 	return r;
 }
@@ -56,11 +61,13 @@ static uint32_t find_gap(struct vtc__txn *txn, const char *group, uint32_t from,
 	return from;
 }
 
+/* On queues that the guard has no place for a pool could never have a port. */
 int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 		     struct vtc__queues *ret)
 {
 	struct vtc__channels channels;
 	struct vtc__queues plan;
+	uint32_t limit;
 	int err = vtc__channels_get(&txn->uplink, &channels);
 
 	if (err)
@@ -69,12 +76,18 @@ int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 	plan.base_now = vtc__rss_base(txn);
 	plan.base = plan.base_now ? plan.base_now : channels.count;
 	plan.first = find_gap(txn, group, plan.base, count);
-	if (plan.first + count > channels.max) {
+	limit = channels.max < VTC__GUARD_QUEUES ? channels.max : VTC__GUARD_QUEUES;
+	if (plan.first + count > limit) {
+		if (plan.base > limit)
+			plan.base = limit;
 		/* One queue at least is for all the others. */
 		if (plan.base <= count)
 			return -ENOSPC;
 		plan.base -= count;
 		plan.first = plan.base;
+		/* A pool that the guard alone sorts for has them all. */
+		if (above(txn, group, plan.first, count))
+			return -ENOSPC;
 	}
 	plan.channels =
 		plan.first + count > channels.count ? plan.first + count : channels.count;
@@ -82,12 +95,19 @@ int vtc__queues_plan(struct vtc__txn *txn, const char *group, uint32_t count,
 	return 0;
 }
 
-/* With an RSS table that was set drivers refuse to change channels: those first. */
+/*
+ * With an RSS table that was set drivers refuse to change channels: those first. But then
+ * the driver makes its default anew, so the table is looked at before.
+ */
 int vtc__do_queues(struct vtc__txn *txn, const struct vtc__queues *plan)
 {
-	int err = vtc__do_channels(txn, plan->channels);
+	bool lower = plan->base != plan->base_now;
+	struct vtc__rss_before before;
+	int err = 0;
 
-	if (err || plan->base == plan->base_now)
-		return err;
-	return vtc__do_rss(txn, plan->base, plan->channels_now, plan->channels);
+	if (lower)
+		err = vtc__rss_keep(txn, plan->channels_now, &before);
+	if (!err)
+		err = vtc__do_channels(txn, plan->channels);
+	return err || !lower ? err : vtc__do_rss(txn, plan->base, &before);
 }

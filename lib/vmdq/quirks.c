@@ -9,7 +9,10 @@
 #include "uplink.h"
 
 static const struct vtc__quirks table[] = {
-	/* bnxt_ntuple_cfg: the whole VLAN id, at a place that the driver picks. */
+	/*
+	 * bnxt_ntuple_cfg: the whole VLAN id, which must not be 0, at a place that the
+	 * driver picks, and only while the interface is up (else -EAGAIN).
+	 */
 	{ .driver = "bnxt_en", .vlan_mask = 0x0fff, .location_any = true },
 	{ .driver = "fm10k", .no_mac_rules = true, .vf_stats = true },
 	/* i40e_check_fdir_input_set: IP flows alone. */
@@ -43,7 +46,7 @@ static const struct vtc__quirks table[] = {
 	/* validate_vlan: the whole VLAN id. */
 	{ .driver = "mlx5_core", .vlan_mask = 0x0fff, .vf_stats = true },
 	/* A tag that the peer's stack added stays beside the packet. */
-	{ .driver = "veth", .tags_hidden = true },
+	{ .driver = "veth", .tags_hidden = true, .takes_all = true },
 };
 
 const struct vtc__quirks *vtc__quirks_find(const char *driver)

@@ -321,15 +321,10 @@ static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 	if (err)
 		return err;
 	err = find(txn, step.vf, &family, &leaf, &now);
+	/* The kernel sets one after the other, and leaves what it has set. */
 	if (!err && !same(&now, &step.set))
 		err = write_leaf(txn, &family, &leaf, &now, &step.set);
-	if (!err)
-		return 0;
-	(void)fail(txn, &step, err);
-	/* The kernel sets one after the other, and leaves what it has set. */
-	if (read_leaf(txn, &family, &leaf, &now) == 0)
-		(void)write_leaf(txn, &family, &leaf, &now, &step.before);
-	return err;
+	return err ? fail(txn, &step, err) : 0;
 }
 
 static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,

@@ -46,7 +46,7 @@ static int probe(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_r
 {
 	uint32_t now;
 
-	if (pool->data.backend != VTC_POOL_BACKEND_NTUPLE || !pool->data.queue_count) {
+	if (!pool->backend->own_queues || !pool->data.queue_count) {
 		snprintf(why, len, "the pool has no queues of its own");
 		return -EOPNOTSUPP;
 	}
@@ -142,19 +142,6 @@ static int put_back(struct vtc__txn *txn, uint32_t queue, uint32_t set, uint32_t
 	return err ? err : write_queue(txn, queue, before);
 }
 
-static int undo_first(struct vtc__txn *txn, const struct maxrate *step, uint32_t count)
-{
-	int first_err = 0;
-
-	for (uint32_t i = count; i-- > 0;) {
-		int err = put_back(txn, step->first + i, step->mbps, step->before[i]);
-
-		if (err && !first_err)
-			first_err = fail(txn, step->first + i, err);
-	}
-	return first_err;
-}
-
 static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
 	struct maxrate step;
@@ -163,10 +150,8 @@ static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 	(void)changed;
 	for (uint32_t i = 0; i < step.count && !err; i++) {
 		err = write_queue(txn, step.first + i, step.mbps);
-		if (!err)
-			continue;
-		(void)undo_first(txn, &step, i);
-		return fail(txn, step.first + i, err);
+		if (err)
+			fail(txn, step.first + i, err);
 	}
 	return err;
 }
@@ -192,9 +177,17 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 static int undo(struct vtc__txn *txn, const void *data, size_t len)
 {
 	struct maxrate step;
-	int err = load(data, len, &step);
+	int first_err = load(data, len, &step);
 
-	return err ? err : undo_first(txn, &step, step.count);
+	if (first_err)
+		return first_err;
+	for (uint32_t i = step.count; i-- > 0;) {
+		int err = put_back(txn, step.first + i, step.mbps, step.before[i]);
+
+		if (err && !first_err)
+			first_err = fail(txn, step.first + i, err);
+	}
+	return first_err;
 }
 
 const struct vtc__step_kind vtc__step_maxrate = { "maxrate", apply, check, undo };

@@ -53,10 +53,8 @@ static int take_pool(const struct vtc__record *record, struct plan *plan)
 {
 	struct vtc__pool_data data;
 
-	if (record->len < sizeof(data))
-		return 0;
-	memcpy(&data, record->data, sizeof(data));
-	if (data.backend != VTC_POOL_BACKEND_NTUPLE || !data.queue_count)
+	if (vtc__pool_data_of(record, &data) ||
+	    !vtc__backend_find(data.backend)->own_queues || !data.queue_count)
 		return 0;
 	return part_at(plan, data.queue_first, data.queue_count) ? 0 : -ENOSPC;
 }
@@ -217,7 +215,7 @@ static int to_plan(struct vtc__txn *txn, uint32_t but_slot)
 static int probe(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_rate *rate,
 		 struct vtc_rate_answer *answer, char *why, size_t len)
 {
-	if (pool->data.backend != VTC_POOL_BACKEND_NTUPLE || !pool->data.queue_count) {
+	if (!pool->backend->own_queues || !pool->data.queue_count) {
 		snprintf(why, len, "the pool has no queues of its own");
 		return -EOPNOTSUPP;
 	}
@@ -301,7 +299,39 @@ static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 struct seen {
 	uint32_t ifindex;
 	struct tc_mqprio_qopt qopt; /* num_tc 0: none of ours is there */
+	uint64_t min[CLASSES], max[CLASSES];
 };
+
+/* One attribute for each class; what is not there is no limit. */
+static int take_rates(const struct nlattr *nest, uint64_t rates[CLASSES])
+{
+	const struct nlattr *rate = NULL;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < CLASSES && nest; i++) {
+		rate = vtc__nla_foreach_next(nest, rate);
+		if (!rate)
+			break;
+		err = vtc__nla_u64(rate, &rates[i]);
+	}
+	return err;
+}
+
+/* A struct, and attributes behind it. */
+static int take_options(const struct nlattr *options, struct seen *seen)
+{
+	const struct nlattr *tb[TCA_MQPRIO_MAX + 1] = { NULL };
+	const size_t head = (size_t)NLA_ALIGN((int)sizeof(seen->qopt));
+	int err = vtc__nla_struct(options, &seen->qopt, sizeof(seen->qopt));
+
+	if (!err && vtc__nla_len(options) > head)
+		err = vtc__nla_parse(tb, TCA_MQPRIO_MAX,
+				     (const uint8_t *)vtc__nla_data(options) + head,
+				     vtc__nla_len(options) - head);
+	if (!err)
+		err = take_rates(tb[TCA_MQPRIO_MIN_RATE64], seen->min);
+	return err ? err : take_rates(tb[TCA_MQPRIO_MAX_RATE64], seen->max);
+}
 
 static int take_qdisc(void *arg, const struct nlmsghdr *msg)
 {
@@ -316,10 +346,19 @@ static int take_qdisc(void *arg, const struct nlmsghdr *msg)
 		return 0;
 	if (vtc__nlmsg_parse(msg, sizeof(*head), tb, TCA_OPTIONS))
 		return -EPROTO;
-	return vtc__nla_struct(tb[TCA_OPTIONS], &seen->qopt, sizeof(seen->qopt));
+	return take_options(tb[TCA_OPTIONS], seen);
 }
 
-/* Rates are not compared: the kernel tells of them in more ways than one. */
+/* What was set is told again, in bytes. */
+static bool same_rates(const struct seen *seen, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (seen->min[i] != plan->parts[i].min_bps / 8 ||
+		    seen->max[i] != plan->parts[i].max_bps / 8)
+			return false;
+	return true;
+}
+
 static bool same_parts(const struct tc_mqprio_qopt *a, const struct tc_mqprio_qopt *b)
 {
 	return a->num_tc == b->num_tc &&
@@ -345,11 +384,11 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 	if (err)
 		return err;
 	want = make_qopt(&plan);
-	if (same_parts(&seen.qopt, &want))
+	if (same_parts(&seen.qopt, &want) && same_rates(&seen, &plan))
 		return 1;
 	snprintf(text, text_len,
 		 "the card's mqprio queueing discipline is gone, or parts "
-		 "it otherwise");
+		 "it otherwise, or has other rates");
 	return 0;
 }
 

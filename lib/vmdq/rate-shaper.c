@@ -290,7 +290,7 @@ static int probe(struct vtc__txn *txn, struct vtc_pool *pool, const struct vtc_r
 {
 	struct vtc__genl_family family;
 
-	if (pool->data.backend != VTC_POOL_BACKEND_NTUPLE || !pool->data.queue_count) {
+	if (!pool->backend->own_queues || !pool->data.queue_count) {
 		snprintf(why, len, "the pool has no queues of its own");
 		return -EOPNOTSUPP;
 	}
@@ -389,6 +389,33 @@ static int group(struct vtc__txn *txn, const struct vtc__genl_family *family,
 	return request(txn, msg, err, ignore, NULL);
 }
 
+static int remove_queue(struct vtc__txn *txn, const struct vtc__genl_family *family,
+			uint32_t queue)
+{
+	int err;
+	struct vtc__nlmsg *msg = new_msg(txn, family, CMD_DELETE, &err);
+
+	if (!err)
+		err = put_handle(msg, ATTR_HANDLE, (struct handle){ SCOPE_QUEUE, queue });
+	err = request(txn, msg, err, NULL, NULL);
+	return err == -ENOENT ? 0 : err;
+}
+
+/*
+ * The kernel only adds to a shaper that is there, and makes a new node below the one that
+ * the queues are in; queues of several nodes it refuses. So what is left of a rate goes
+ * before the rate comes back.
+ */
+static int clear(struct vtc__txn *txn, const struct vtc__genl_family *family,
+		 const struct shaper_step *step)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < step->count && !err; i++)
+		err = remove_queue(txn, family, step->first + i);
+	return err;
+}
+
 static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
 	struct vtc__genl_family family;
@@ -398,6 +425,8 @@ static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 	(void)changed;
 	if (!err)
 		err = vtc__genl_find(txn->ctx, FAMILY, &family);
+	if (!err)
+		err = clear(txn, &family, &step);
 	if (!err)
 		err = step.node ? group(txn, &family, &step)
 				: set_queue(txn, &family, &step);
@@ -425,18 +454,6 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 		return 0;
 	}
 	return err ? err : 1;
-}
-
-static int remove_queue(struct vtc__txn *txn, const struct vtc__genl_family *family,
-			uint32_t queue)
-{
-	int err;
-	struct vtc__nlmsg *msg = new_msg(txn, family, CMD_DELETE, &err);
-
-	if (!err)
-		err = put_handle(msg, ATTR_HANDLE, (struct handle){ SCOPE_QUEUE, queue });
-	err = request(txn, msg, err, NULL, NULL);
-	return err == -ENOENT ? 0 : err;
 }
 
 static int undo(struct vtc__txn *txn, const void *data, size_t len)

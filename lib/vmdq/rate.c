@@ -43,9 +43,17 @@ static int forget(struct vtc__txn *txn, const void *data, size_t len)
 
 const struct vtc__step_kind vtc__step_rate = { "rate", remember, remembered, forget };
 
+static const struct vtc__record *find_record(struct vtc__txn *txn,
+					     const struct vtc_pool *pool)
+{
+	return vtc__step_find(txn, pool->name, vtc__step_rate.name, 0);
+}
+
+/* The record of before becomes that of now, so that at any time there is one. */
 static int do_remember(struct vtc__txn *txn, struct vtc_pool *pool,
 		       const struct vtc_rate *rate, const struct vtc_rate_answer *answer)
 {
+	const struct vtc__record *record = find_record(txn, pool);
 	struct vtc__rate_step step = {
 		.min_bps = rate->min_bps,
 		.max_bps = rate->max_bps,
@@ -55,9 +63,25 @@ static int do_remember(struct vtc__txn *txn, struct vtc_pool *pool,
 		.got_max = answer->max,
 	};
 
+	int err;
+
 	snprintf(step.mechanism, sizeof(step.mechanism), "%s", answer->mechanism);
-	return vtc__step_do(txn, pool->name, &vtc__step_rate, VTC__TAG_RATE, &step,
-			    sizeof(step), NULL);
+	if (!record)
+		return vtc__step_do(txn, pool->name, &vtc__step_rate, VTC__TAG_RATE,
+				    &step, sizeof(step), NULL);
+	err = vtc__journal_update(txn->journal, record->id, &step, sizeof(step));
+	if (err) {
+		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_SYSTEM, txn->operation);
+		vtc__err_message(pool->ctx, "the journal cannot be written");
+	}
+	return err;
+}
+
+static int do_forget(struct vtc__txn *txn, const struct vtc_pool *pool)
+{
+	const struct vtc__record *record = find_record(txn, pool);
+
+	return record ? vtc__step_undo(txn, record->id) : 0;
 }
 
 /* The name as static text; who wrote the journal may have known another mechanism. */
@@ -66,15 +90,14 @@ static const char *static_name(const char name[16])
 	for (const struct vtc__rate_mechanism *const *m = vtc__rate_mechanisms; *m; m++)
 		if (strncmp((*m)->name, name, 16) == 0)
 			return (*m)->name;
-	return "unknown";
+	return strncmp(name, "none", 16) == 0 ? "none" : "unknown";
 }
 
 /* 1: there is a rate; 0: none was set. */
 static int recall(struct vtc__txn *txn, const struct vtc_pool *pool,
 		  struct vtc_rate *rate, struct vtc_rate_answer *answer)
 {
-	const struct vtc__record *record =
-		vtc__step_find(txn, pool->name, vtc__step_rate.name, 0);
+	const struct vtc__record *record = find_record(txn, pool);
 	struct vtc__rate_step step;
 
 	if (!record || record->len < sizeof(step))
@@ -90,16 +113,6 @@ static int recall(struct vtc__txn *txn, const struct vtc_pool *pool,
 					    .max = step.got_max,
 					    .mechanism = static_name(step.mechanism) };
 	return 1;
-}
-
-int vtc__rate_to_port(struct vtc__txn *txn, struct vtc_pool *pool)
-{
-	struct vtc_rate_answer answer;
-	struct vtc_rate rate;
-
-	if (!pool->port || !recall(txn, pool, &rate, &answer))
-		return 0;
-	return pool->port->set_rate(pool->port, &rate, &answer);
 }
 
 /* ---- What mechanisms share ---- */
@@ -139,17 +152,36 @@ bool vtc__rate_goes_past(const struct vtc_pool *pool)
 
 /* ---- Replacing ---- */
 
+/* A step that keeps the pool's rate, not the one that remembers it. */
+static bool is_kept_by(const struct vtc__record *record, const struct vtc_pool *pool)
+{
+	return record->tag == VTC__TAG_RATE && strcmp(record->group, pool->name) == 0 &&
+	       strcmp(record->kind, vtc__step_rate.name) != 0;
+}
+
 static int undo_rate(struct vtc__txn *txn, struct vtc_pool *pool)
 {
-	struct vtc__undone undone = { 0 };
-	int err = vtc__step_undo_group(txn, pool->name, VTC__TAG_RATE, &undone);
+	const struct vtc__record *record;
+	struct vtc_error says;
+	uint64_t id = UINT64_MAX;
+	int first = 0;
 
-	if (err) {
-		vtc__pool_err(pool, err, VTC_ERROR_ORIGIN_NETLINK, set_rate);
-		vtc__err_message(pool->ctx, "the rate of before cannot be undone: %s",
-				 undone.text);
+	while ((record = vtc__journal_find_last(txn->journal, id))) {
+		int err;
+
+		id = record->id;
+		err = is_kept_by(record, pool) ? vtc__step_undo(txn, id) : 0;
+		if (err && !first) {
+			first = err;
+			says = pool->ctx->error;
+		}
 	}
-	return err;
+	if (first) {
+		vtc__pool_err(pool, first, VTC_ERROR_ORIGIN_NETLINK, txn->operation);
+		vtc__err_message(pool->ctx, "the rate of before cannot be undone: %.200s",
+				 says.message);
+	}
+	return first;
 }
 
 static int set_new(struct vtc__txn *txn, struct vtc_pool *pool,
@@ -168,19 +200,31 @@ static int set_new(struct vtc__txn *txn, struct vtc_pool *pool,
 	return err;
 }
 
+/* Nothing keeps it, but the next audit tries again: it is told by its mechanism. */
+static void remember_lost(struct vtc__txn *txn, struct vtc_pool *pool,
+			  const struct vtc_rate *rate, const char *mechanism)
+{
+	struct vtc_rate_answer answer;
+
+	vtc__rate_answer_init(&answer, rate, mechanism);
+	(void)do_remember(txn, pool, rate, &answer);
+}
+
 /* Put the rate of before in place again; the error record keeps the first failure. */
 static void bring_back(struct vtc__txn *txn, struct vtc_pool *pool,
-		       const struct vtc_rate *rate)
+		       const struct vtc_rate *rate, const char *mechanism)
 {
 	struct vtc_error first = pool->ctx->error;
 	struct vtc_rate_answer answer;
 	int err = set_new(txn, pool, rate, &answer);
 
+	if (err)
+		remember_lost(txn, pool, rate, mechanism);
 	pool->ctx->error = first;
 	if (err)
 		vtc__err_hint(pool->ctx,
 			      "the rate of before could not be set again, either (%d): "
-			      "the pool has none now",
+			      "the pool has none until an audit can",
 			      err);
 }
 
@@ -204,11 +248,53 @@ static int replace(struct vtc__txn *txn, struct vtc_pool *pool,
 	vtc__rate_answer_init(answer, rate, "none");
 	if (!err)
 		err = clear_port(pool);
-	if (!err && !vtc__rate_asks_nothing(rate))
+	if (!err && vtc__rate_asks_nothing(rate))
+		err = do_forget(txn, pool);
+	else if (!err)
 		err = set_new(txn, pool, rate, answer);
 	if (err && had)
-		bring_back(txn, pool, &old);
+		bring_back(txn, pool, &old, old_answer.mechanism);
 	return err;
+}
+
+/* ---- The same rate again ---- */
+
+int vtc__rate_renew(struct vtc__txn *txn, struct vtc_pool *pool)
+{
+	struct vtc_rate_answer answer, old;
+	struct vtc_rate rate;
+	int err;
+
+	if (!recall(txn, pool, &rate, &old))
+		return 0;
+	err = undo_rate(txn, pool);
+	if (!err)
+		err = clear_port(pool);
+	if (!err)
+		err = set_new(txn, pool, &rate, &answer);
+	if (err == -EOPNOTSUPP) {
+		vtc__rate_answer_init(&answer, &rate, "none");
+		return do_remember(txn, pool, &rate, &answer);
+	}
+	if (err)
+		remember_lost(txn, pool, &rate, old.mechanism);
+	return err;
+}
+
+bool vtc__rate_is_lost(struct vtc__txn *txn, const struct vtc_pool *pool)
+{
+	const struct vtc__record *record = NULL;
+	struct vtc_rate_answer answer;
+	struct vtc_rate rate;
+
+	/* A relay keeps it without steps. */
+	if (!recall(txn, pool, &rate, &answer) || strcmp(answer.mechanism, "none") == 0 ||
+	    strcmp(answer.mechanism, vtc__rate_port.name) == 0)
+		return false;
+	while ((record = vtc__journal_foreach_next(txn->journal, record)))
+		if (is_kept_by(record, pool))
+			return false;
+	return true;
 }
 
 /* ---- The calls ---- */
@@ -219,9 +305,10 @@ static int load(struct vtc_pool *pool, const struct vtc_rate *given,
 	int err = vtc__opts_load(rate, sizeof(*rate), RATE_FIRST, given);
 
 	if (err)
-		return vtc__err(pool->ctx, err, VTC_ERROR_ORIGIN_ARG, set_rate, "rate");
+		return vtc__err(pool->ctx, err, VTC_ERROR_ORIGIN_ARG, set_rate,
+				"rate.sz");
 	if (answer && answer->sz < ANSWER_FIRST)
-		return vtc__err_arg(pool->ctx, set_rate, "the answer's size is not set");
+		return vtc__err_arg(pool->ctx, set_rate, "answer.sz");
 	if (rate->weight > WEIGHT_MAX)
 		return vtc__err_arg(pool->ctx, set_rate, "the weight is above 1000");
 	if (rate->max_bps && rate->min_bps > rate->max_bps)
@@ -269,7 +356,8 @@ int vtc_pool_get_rate(struct vtc_pool *pool, struct vtc_rate *rate,
 	if (!pool || !rate)
 		return -EINVAL;
 	if (rate->sz < RATE_FIRST || (answer && answer->sz < ANSWER_FIRST))
-		return vtc__err_arg(pool->ctx, operation, "a size is not set");
+		return vtc__err_arg(pool->ctx, operation,
+				    rate->sz < RATE_FIRST ? "rate.sz" : "answer.sz");
 	err = vtc__pool_begin(pool, operation, false, &txn);
 	if (err)
 		return err;

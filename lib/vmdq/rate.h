@@ -64,10 +64,16 @@ extern const struct vtc__step_kind vtc__step_devlink_rate, vtc__step_htb,
 int vtc__rate_refresh(struct vtc__txn *txn, struct vtc_pool *pool);
 
 /*
- * A port was opened on the pool: the scheduler of its relay keeps what it can of the
- * pool's rate. Leaves the error record alone.
+ * Let the best mechanism of now keep the pool's rate, if it has one: a port was opened or
+ * closed, whose frames go another way, or what kept it is lost. A rate that nothing keeps
+ * is no failure: it is remembered as that. Writes the error record.
  */
-int vtc__rate_to_port(struct vtc__txn *txn, struct vtc_pool *pool);
+int vtc__rate_renew(struct vtc__txn *txn, struct vtc_pool *pool);
+/*
+ * Whether the pool has a rate whose steps are gone: who set another one was killed, or
+ * neither that nor the old one could be set.
+ */
+bool vtc__rate_is_lost(struct vtc__txn *txn, const struct vtc_pool *pool);
 
 /* An answer of which no part is kept; parts that were not asked for say so. */
 void vtc__rate_answer_init(struct vtc_rate_answer *answer, const struct vtc_rate *rate,

@@ -49,10 +49,9 @@ static int is_ours(struct vtc__uplink *uplink, const struct context_data *step,
 static int find(struct vtc__uplink *uplink, const struct context_data *step,
 		uint32_t *ret_context)
 {
-	uint32_t first = step->context ? step->context : 1;
-	uint32_t last = step->context ? step->context : CONTEXTS_MAX;
-
-	for (uint32_t context = first; context <= last; context++) {
+	/* That of the record first; one that was made anew may have another number. */
+	for (uint32_t i = step->context ? 0 : 1; i <= CONTEXTS_MAX; i++) {
+		uint32_t context = i ? i : step->context;
 		int ours = is_ours(uplink, step, context);
 
 		if (ours == 1)

@@ -181,25 +181,30 @@ static int keep(const struct vtc__rss_table *table, struct rss_data *data)
 	return 0;
 }
 
-int vtc__do_rss(struct vtc__txn *txn, uint32_t base, uint32_t before, uint32_t after)
+int vtc__rss_keep(struct vtc__txn *txn, uint32_t channels, struct vtc__rss_before *ret)
 {
-	union {
-		struct rss_data head;
-		uint8_t room[VTC__JOURNAL_DATA_MAX];
-	} data = { .head = { .base = base } };
+	struct rss_data *data = (struct rss_data *)ret->data;
 	struct vtc__rss_table now;
 	int err = vtc__rss_get(&txn->uplink, 0, &now);
 
 	if (err)
 		return explain(txn, err);
-	if (!vtc__rss_is_spread(&now, 0, before) && !vtc__rss_is_spread(&now, 0, after))
-		err = keep(&now, &data.head);
+	*data = (struct rss_data){ .size = 0 };
+	if (!vtc__rss_is_default(&now, channels))
+		err = keep(&now, data);
 	vtc__rss_free(&now);
+	ret->len = sizeof(*data) + data->size * sizeof(data->queue[0]);
 	if (err) {
 		explain(txn, err);
 		vtc__err_message(txn->ctx, "it is too large to be put back later");
-		return err;
 	}
-	return vtc__step_do(txn, "", &vtc__step_rss, 0, &data,
-			    sizeof(data.head) + data.head.size * sizeof(uint16_t), NULL);
+	return err;
+}
+
+int vtc__do_rss(struct vtc__txn *txn, uint32_t base, struct vtc__rss_before *before)
+{
+	struct rss_data *data = (struct rss_data *)before->data;
+
+	data->base = base;
+	return vtc__step_do(txn, "", &vtc__step_rss, 0, data, before->len, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,10 +72,19 @@ int vtc__rss_get(struct vtc__uplink *uplink, uint32_t context, struct vtc__rss_t
 	return err;
 }
 
+/* What is between the hash function and rsvd32: names of it differ between headers. */
+#define FORM_AT	 (offsetof(struct ethtool_rxfh, hfunc) + sizeof(uint8_t))
+#define FORM_LEN 3u
+
 /*
  * How the hash is formed has to be given, too: kernels that know of it take 0 for a
  * change, older ones know no other value.
  */
+static void copy_form(struct ethtool_rxfh *to, const struct ethtool_rxfh *from)
+{
+	memcpy((uint8_t *)to + FORM_AT, (const uint8_t *)from + FORM_AT, FORM_LEN);
+}
+
 static int write_table(struct vtc__uplink *uplink, const struct vtc__rss_table *table,
 		       uint32_t *context)
 {
@@ -86,7 +96,7 @@ static int write_table(struct vtc__uplink *uplink, const struct vtc__rss_table *
 	rxfh = new_command(ETHTOOL_SRSSH, *context, table->size);
 	if (!rxfh)
 		return -ENOMEM;
-	memcpy(rxfh->rsvd8, head.rsvd8, sizeof(rxfh->rsvd8));
+	copy_form(rxfh, &head);
 	if (table->size)
 		memcpy(rxfh->rss_config, table->queue,
 		       table->size * sizeof(*table->queue));
@@ -161,6 +171,17 @@ bool vtc__rss_is_spread(const struct vtc__rss_table *table, uint32_t first,
 {
 	for (uint32_t i = 0; i < table->size; i++)
 		if (table->queue[i] != first + i % count)
+			return false;
+	return true;
+}
+
+/* In the order of the queues, or in blocks (igb, igc). */
+bool vtc__rss_is_default(const struct vtc__rss_table *table, uint32_t channels)
+{
+	if (vtc__rss_is_spread(table, 0, channels))
+		return true;
+	for (uint32_t i = 0; i < table->size; i++)
+		if (table->queue[i] != (uint64_t)i * channels / table->size)
 			return false;
 	return true;
 }

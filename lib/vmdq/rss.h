@@ -36,14 +36,22 @@ int vtc__rss_spread(struct vtc__uplink *uplink, uint32_t first, uint32_t count,
 		    struct vtc__rss_table *ret);
 bool vtc__rss_is_spread(const struct vtc__rss_table *table, uint32_t first,
 			uint32_t count);
+/* Whether it is what a driver makes itself for so many channels. */
+bool vtc__rss_is_default(const struct vtc__rss_table *table, uint32_t channels);
+
+/* The table as it is before channels are added, and whether the driver made it. */
+struct vtc__rss_before {
+	size_t len;
+	_Alignas(uint32_t) uint8_t data[VTC__JOURNAL_DATA_MAX]; /* of the step */
+};
 
 /*
  * What no rule names goes to the queues below base alone, as long as the card has pools
- * (rss-step.c): a shared step; the last one counts. before, after: channels of the card
- * before and after they were made more: the default table is even over the ones or the
- * others. Writes the error record.
+ * (rss-step.c): a shared step; the last one counts. First the table of today is kept,
+ * while the card has the channels that it is made for. Both write the error record.
  */
-int vtc__do_rss(struct vtc__txn *txn, uint32_t base, uint32_t before, uint32_t after);
+int vtc__rss_keep(struct vtc__txn *txn, uint32_t channels, struct vtc__rss_before *ret);
+int vtc__do_rss(struct vtc__txn *txn, uint32_t base, struct vtc__rss_before *before);
 /* The base of today; 0: no pool has queues of its own. */
 uint32_t vtc__rss_base(struct vtc__txn *txn);
 

@@ -61,7 +61,7 @@ static int pick_location(struct vtc__uplink *uplink, struct vtc__rule *rule)
 	struct vtc__rules rules;
 	int err;
 
-	if (rule->picked) {
+	if (rule->picked & 1u) {
 		rule->location = VTC__RULE_ANYWHERE;
 		return 0;
 	}
@@ -75,8 +75,8 @@ static int pick_location(struct vtc__uplink *uplink, struct vtc__rule *rule)
 }
 
 /*
- * 1 and where it is; 0: it is not on the card. If the card picked the place, and it is
- * not known which, the rule is known by what it does: its queue is the pool's alone.
+ * 1 and where it is; 0: it is not on the card. Where it is not known, or another than was
+ * noted, the rule is known by what it does: its queue is the pool's alone.
  */
 static int find(struct vtc__uplink *uplink, const struct vtc__rule *rule, uint32_t *ret)
 {
@@ -85,7 +85,7 @@ static int find(struct vtc__uplink *uplink, const struct vtc__rule *rule, uint32
 
 	if (rule->location != VTC__RULE_ANYWHERE)
 		is = vtc__rule_is(uplink, rule, *ret = rule->location);
-	if (is || !rule->picked)
+	if (is)
 		return is;
 	is = vtc__rules_get(uplink, &rules);
 	if (is)
@@ -122,10 +122,15 @@ static int explain(struct vtc__txn *txn, const struct vtc__rule *rule, int err)
 		 txn->operation, "%s: %s", txn->uplink.name, text);
 	if (err == -ENOSPC)
 		vtc__err_message(txn->ctx, "the card has no room for a rule left");
+	if (err == -EAGAIN)
+		vtc__err_hint(txn->ctx,
+			      "the driver takes rules only while the interface is up: "
+			      "ip link set %s up",
+			      txn->uplink.name);
 	return err;
 }
 
-/* Drivers drop parts of a rule silently. */
+/* Drivers drop parts of a rule silently. If it fails, location is where it may be. */
 static int insert(struct vtc__txn *txn, struct vtc__rule *rule)
 {
 	int err = vtc__rule_insert(&txn->uplink, rule, &rule->location);
@@ -137,6 +142,8 @@ static int insert(struct vtc__txn *txn, struct vtc__rule *rule)
 	if (is == 1)
 		return 0;
 	err = vtc__rule_delete(&txn->uplink, rule->location);
+	if (err)
+		rule->picked |= VTC__RULE_ALTERED;
 	explain(txn, rule, is ? is : -EIO);
 	if (!is)
 		vtc__err_message(txn->ctx, "the driver took the rule, but not all of it");
@@ -149,20 +156,19 @@ static int insert(struct vtc__txn *txn, struct vtc__rule *rule)
 static int rule_apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
 	struct vtc__rule rule;
-	uint32_t noted;
+	struct vtc__rule noted;
 	int err = load(data, len, &rule);
 
 	if (err)
 		return err;
-	noted = rule.location;
+	noted = rule;
+	rule.picked &= ~VTC__RULE_ALTERED;
 	err = pick_location(&txn->uplink, &rule);
 	if (err)
 		return explain(txn, &rule, err);
 	err = insert(txn, &rule);
-	if (!err && rule.location != noted) {
-		memcpy(data, &rule, sizeof(rule));
-		*changed = true;
-	}
+	*changed = memcmp(&rule, &noted, sizeof(rule)) != 0;
+	memcpy(data, &rule, sizeof(rule));
 	return err;
 }
 
@@ -189,6 +195,10 @@ static int rule_undo(struct vtc__txn *txn, const void *data, size_t len)
 	if (err)
 		return err;
 	err = find(&txn->uplink, &rule, &location);
+	if (!err && rule.picked & VTC__RULE_ALTERED) {
+		location = rule.location;
+		err = 1;
+	}
 	if (err == 1)
 		err = vtc__rule_delete(&txn->uplink, location);
 	if (!err || err == -ENODEV || err == -ENOENT)
@@ -312,6 +322,21 @@ int vtc__rules_lift(struct vtc__txn *txn)
 	return err;
 }
 
+/* One that was never taken off is there. */
+static int bring_back(struct vtc__txn *txn, uint64_t id, struct vtc__rule *rule)
+{
+	bool changed = false;
+	uint32_t location;
+	int err = find(&txn->uplink, rule, &location);
+
+	if (err)
+		return err == 1 ? 0 : explain(txn, rule, err);
+	err = rule_apply(txn, rule, sizeof(*rule), &changed);
+	if (!err && changed)
+		err = vtc__journal_update(txn->journal, id, rule, sizeof(*rule));
+	return err;
+}
+
 int vtc__rules_lower(struct vtc__txn *txn)
 {
 	const struct vtc__record *record;
@@ -320,12 +345,10 @@ int vtc__rules_lower(struct vtc__txn *txn)
 	int first = 0;
 
 	while ((record = next_rule(txn, id, &rule))) {
-		bool changed = false;
-		int err = rule_apply(txn, &rule, sizeof(rule), &changed);
+		int err;
 
 		id = record->id;
-		if (!err && changed)
-			err = vtc__journal_update(txn->journal, id, &rule, sizeof(rule));
+		err = bring_back(txn, id, &rule);
 		if (!first)
 			first = err;
 	}

@@ -23,8 +23,11 @@ struct vtc__rule {
 	uint32_t queues;    /* above 1: spread over so many, by an RSS context */
 	uint32_t vlan_mask; /* bits of the tag that are compared, if the filter has one */
 	uint32_t location;
-	uint32_t picked; /* 1: the card picks locations */
+	uint32_t picked; /* 1: the card picks locations; VTC__RULE_ALTERED beside it */
 };
+
+/* What is at the location is ours, though it is not what was asked for. */
+#define VTC__RULE_ALTERED 2u
 
 /* ---- The table (rule.c); these leave the error record alone ---- */
 
@@ -56,8 +59,8 @@ int vtc__do_rule(struct vtc__txn *txn, const char *group, uint32_t tag,
 		 const struct vtc_filter *filter, uint32_t queue, uint32_t queues);
 
 /*
- * Take all rules of pools off the card for a while, and bring them back. Both write the
- * error record.
+ * Take all rules of pools off the card for a while, and bring them back, also if taking
+ * them off failed half-way. Both write the error record.
  */
 int vtc__rules_lift(struct vtc__txn *txn);
 int vtc__rules_lower(struct vtc__txn *txn);

@@ -49,20 +49,25 @@ static void forget(struct vtc__txn *txn, const char *kind, uint64_t id)
 }
 
 /*
- * The journal could not take what the kernel chose, without which nobody else can undo
- * the step: so it is undone at once.
+ * A step that failed may have been done half, or wholly if only the kernel's answer was
+ * lost. And where the journal could not take what the kernel chose, nobody else could
+ * undo it. The error record stays that of the failure.
  */
-static int take_back(struct vtc__txn *txn, const struct vtc__step_kind *kind, uint64_t id,
-		     const void *data, size_t len, int why)
+static void take_back(struct vtc__txn *txn, const struct vtc__step_kind *kind,
+		      uint64_t id, const void *data, size_t len, bool changed)
 {
+	struct vtc_error error = txn->ctx->error;
 	int err = kind->undo(txn, data, len);
 
-	if (!err)
+	txn->ctx->error = error;
+	if (!err) {
 		forget(txn, kind->name, id);
-	else
-		vtc__log(txn->ctx, VTC_LOG_ERR, "%s: a step (%s) could not be undone: %s",
-			 txn->uplink.name, kind->name, strerrordesc_np(-err));
-	return journal_err(txn, kind->name, why);
+		return;
+	}
+	if (changed)
+		(void)vtc__journal_update(txn->journal, id, data, len);
+	vtc__log(txn->ctx, VTC_LOG_ERR, "%s: a step (%s) could not be undone: %s",
+		 txn->uplink.name, kind->name, strerrordesc_np(-err));
 }
 
 int vtc__step_do(struct vtc__txn *txn, const char *group,
@@ -80,14 +85,15 @@ int vtc__step_do(struct vtc__txn *txn, const char *group,
 	if (len)
 		memcpy(own, data, len);
 	err = kind->apply(txn, own, len, &changed);
+	if (!err && changed) {
+		err = vtc__journal_update(txn->journal, id, own, len);
+		if (err)
+			journal_err(txn, kind->name, err);
+	}
 	if (err) {
-		forget(txn, kind->name, id);
+		take_back(txn, kind, id, own, len, changed);
 		return err;
 	}
-	if (changed)
-		err = vtc__journal_update(txn->journal, id, own, len);
-	if (err)
-		return take_back(txn, kind, id, own, len, err);
 	if (ret_id)
 		*ret_id = id;
 	return 0;
@@ -178,7 +184,7 @@ struct dead {
 	 * The last answer. Records of one owner follow one another, and each question is
 	 * a look at /proc.
 	 */
-	uint32_t pid;
+	uint32_t pid, pidns;
 	uint64_t start;
 	bool asked, alive;
 	char group[VTC__GROUP_LEN];
@@ -200,9 +206,11 @@ static bool is_owned(struct dead *d, const struct vtc__record *r)
 	/* What is kept is kept on a card; nobody can get hold of it without. */
 	if (d->txn->uplink.gone && !r->pid)
 		return false;
-	if (!d->asked || r->pid != d->pid || r->start != d->start) {
+	if (!d->asked || r->pid != d->pid || r->pidns != d->pidns ||
+	    r->start != d->start) {
 		d->alive = vtc__record_alive(d->txn->journal, r);
 		d->pid = r->pid;
+		d->pidns = r->pidns;
 		d->start = r->start;
 		d->asked = true;
 	}

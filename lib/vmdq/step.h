@@ -35,8 +35,9 @@ struct vtc__step_kind {
 	const char *name; /* in the journal; below VTC__KIND_LEN bytes */
 	/*
 	 * Do it, for the first time or again after it was lost. data may be completed
-	 * (what the kernel chose); then *changed is set and it goes to the journal.
-	 * Writes the error record when it fails; it must then have changed nothing.
+	 * (what the kernel chose), also if it fails; then *changed is set and it goes to
+	 * the journal.
+	 * Writes the error record when it fails; undo() must bear what it has done then.
 	 */
 	int (*apply)(struct vtc__txn *txn, void *data, size_t len, bool *changed);
 	/* 1: as we left it; 0: lost; -errno. text says in words what was lost. */
@@ -77,7 +78,7 @@ void vtc__txn_drop_guard(struct vtc__txn *txn);
 
 /*
  * Note a step and do it. group "": shared by all pools of the card, undone when the last
- * of them goes. If it fails the record is gone again.
+ * of them goes. If it fails it is undone; if that fails, too, its record stays.
  */
 int vtc__step_do(struct vtc__txn *txn, const char *group,
 		 const struct vtc__step_kind *kind, uint32_t tag, const void *data,

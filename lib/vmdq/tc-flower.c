@@ -25,6 +25,9 @@
 #define PRIORITY_GROUP	22016u
 #define PRIORITY_FILTER (PRIORITY_GROUP + VTC_POOL_MAX)
 
+/* Slots are told apart by a part of their filters' handles. */
+#define SLOT(handle) ((handle) >> 24)
+
 #define MESSAGE_MAX 512
 
 static bool has_mac(const struct vtc__flower *flower)
@@ -37,6 +40,23 @@ static bool has_vlan(const struct vtc__flower *flower)
 	return flower->filter.match & VTC_FILTER_VLAN;
 }
 
+bool vtc__flower_is_group(const struct vtc__flower *flower)
+{
+	return flower->shape >= VTC__FLOWER_GROUP_TAGGED;
+}
+
+static bool is_tagged(const struct vtc__flower *flower)
+{
+	return flower->shape == VTC__FLOWER_TAGGED ||
+	       flower->shape == VTC__FLOWER_GROUP_TAGGED;
+}
+
+static bool is_untagged(const struct vtc__flower *flower)
+{
+	return flower->shape == VTC__FLOWER_UNTAGGED ||
+	       flower->shape == VTC__FLOWER_GROUP_UNTAGGED;
+}
+
 /* MAC and VLAN before MAC, MAC before VLAN, VLAN before everything. */
 static uint32_t rank_of(const struct vtc__flower *flower)
 {
@@ -44,7 +64,7 @@ static uint32_t rank_of(const struct vtc__flower *flower)
 
 	if (!has_vlan(flower))
 		return rank + 2;
-	return rank + (flower->shape == VTC__FLOWER_UNTAGGED);
+	return rank + is_untagged(flower);
 }
 
 void vtc__flower_init(struct vtc__flower *flower, enum vtc__flower_shape shape,
@@ -52,12 +72,14 @@ void vtc__flower_init(struct vtc__flower *flower, enum vtc__flower_shape shape,
 {
 	flower->shape = shape;
 	flower->handle = (slot + 1) << 24 | (number & 0xffffff);
-	flower->priority = shape == VTC__FLOWER_GROUP ? PRIORITY_GROUP + slot
-						      : PRIORITY_FILTER + rank_of(flower);
+	flower->priority = vtc__flower_is_group(flower)
+				   ? PRIORITY_GROUP + slot
+				   : PRIORITY_FILTER + rank_of(flower);
 }
 
 /* ---- The message ---- */
 
+/* Of one priority and protocol one filter at most looks at a frame and does something. */
 static uint16_t protocol_of(const struct vtc__flower *flower)
 {
 	return flower->shape == VTC__FLOWER_TAGGED ? ETH_P_8021Q : ETH_P_ALL;
@@ -85,7 +107,7 @@ static void address_of(const struct vtc__flower *flower, uint8_t *address, uint8
 		return;
 	}
 	memcpy(mask, group_bit, ETH_ALEN);
-	if (flower->shape == VTC__FLOWER_GROUP)
+	if (vtc__flower_is_group(flower))
 		memcpy(address, group_bit, ETH_ALEN);
 }
 
@@ -99,10 +121,10 @@ static int put_key(struct vtc__nlmsg *msg, const struct vtc__flower *flower)
 	err = vtc__nlmsg_put(msg, TCA_FLOWER_KEY_ETH_DST, address, ETH_ALEN);
 	if (!err)
 		err = vtc__nlmsg_put(msg, TCA_FLOWER_KEY_ETH_DST_MASK, mask, ETH_ALEN);
-	if (!err && flower->shape == VTC__FLOWER_UNTAGGED)
+	if (!err && is_untagged(flower))
 		err = vtc__nlmsg_put(msg, TCA_FLOWER_KEY_NUM_OF_VLANS, &none,
 				     sizeof(none));
-	if (err || flower->shape != VTC__FLOWER_TAGGED)
+	if (err || !is_tagged(flower))
 		return err;
 	err = vtc__nlmsg_put(msg, TCA_FLOWER_KEY_ETH_TYPE, &type, sizeof(type));
 	if (!err)
@@ -114,7 +136,7 @@ static int put_key(struct vtc__nlmsg *msg, const struct vtc__flower *flower)
 /* A copy goes on to the filters behind this one, whoever made them. */
 static struct tc_mirred mirred_of(const struct vtc__flower *flower)
 {
-	bool copy = flower->shape == VTC__FLOWER_GROUP;
+	bool copy = vtc__flower_is_group(flower);
 
 	return (struct tc_mirred){
 		.action = copy ? TC_ACT_UNSPEC : TC_ACT_STOLEN,
@@ -199,18 +221,18 @@ static bool is_value(const struct nlattr *attr, const void *value, size_t len)
 
 static bool is_key(const struct vtc__flower *flower, const struct nlattr **tb)
 {
-	bool tagged = flower->shape == VTC__FLOWER_TAGGED;
-	bool untagged = flower->shape == VTC__FLOWER_UNTAGGED;
 	uint8_t address[ETH_ALEN], mask[ETH_ALEN], none = 0;
 
 	address_of(flower, address, mask);
 	if (!is_value(tb[TCA_FLOWER_KEY_ETH_DST], address, ETH_ALEN) ||
 	    !is_value(tb[TCA_FLOWER_KEY_ETH_DST_MASK], mask, ETH_ALEN))
 		return false;
-	if (tagged != is_value(tb[TCA_FLOWER_KEY_VLAN_ID], &flower->filter.vlan,
-			       sizeof(flower->filter.vlan)))
+	if (is_tagged(flower) != is_value(tb[TCA_FLOWER_KEY_VLAN_ID],
+					  &flower->filter.vlan,
+					  sizeof(flower->filter.vlan)))
 		return false;
-	return untagged == is_value(tb[TCA_FLOWER_KEY_NUM_OF_VLANS], &none, sizeof(none));
+	return is_untagged(flower) ==
+	       is_value(tb[TCA_FLOWER_KEY_NUM_OF_VLANS], &none, sizeof(none));
 }
 
 static int take_count(const struct nlattr *nest, struct vtc__flower_count *ret)
@@ -336,16 +358,42 @@ static int remove_filter(struct vtc__txn *txn, const struct vtc__flower *flower)
 	return explain(txn, err, "delete flower filter");
 }
 
-/* The target of that name today, if the one of then is gone. */
+/*
+ * Whether a filter of the pool leads to this target as the kernel sees it: then its index
+ * still means the same interface. That of one which is gone may be another's by now.
+ */
+static int is_held(struct vtc__txn *txn, const struct vtc__flower *flower)
+{
+	const struct vtc__record *record = NULL;
+	struct vtc__flower other;
+	struct found found;
+
+	while ((record = vtc__journal_foreach_next(txn->journal, record))) {
+		int err;
+
+		if (strcmp(record->kind, vtc__step_flower.name) != 0 ||
+		    record->len < sizeof(other))
+			continue;
+		memcpy(&other, record->data, sizeof(other));
+		if (SLOT(other.handle) != SLOT(flower->handle) ||
+		    other.target != flower->target)
+			continue;
+		err = find(txn, &other, &found);
+		if (err)
+			return err;
+		if (found.same_key && found.target == flower->target)
+			return 1;
+	}
+	return 0;
+}
+
+/* The target of that name today: the one of then is gone. */
 static int renew_target(struct vtc__txn *txn, struct vtc__flower *flower, bool *changed)
 {
-	char name[VTC__IFNAME_LEN];
-	int err;
+	uint32_t before = flower->target;
+	int err = vtc__ifindex(txn->ctx, flower->target_name, &flower->target);
 
-	if (vtc__ifname(txn->ctx, flower->target, name) == 0)
-		return 0;
-	err = vtc__ifindex(txn->ctx, flower->target_name, &flower->target);
-	*changed = !err;
+	*changed = !err && flower->target != before;
 	if (!err)
 		return 0;
 	vtc__err(txn->ctx, err, VTC_ERROR_ORIGIN_SYSTEM, "add flower filter", "target %s",
@@ -377,16 +425,17 @@ static int apply(struct vtc__txn *txn, void *data, size_t len, bool *changed)
 {
 	struct vtc__flower *flower = data;
 	struct found found;
-	int err;
+	int err, held;
 
 	if (len < sizeof(*flower))
 		return -EBADMSG;
 	err = find(txn, flower, &found);
-	if (err)
-		return explain(txn, err, "look for flower filter");
+	held = err ? err : is_held(txn, flower);
+	if (held < 0)
+		return explain(txn, held, "look for flower filter");
 	if (found.same_key)
 		err = remove_filter(txn, flower);
-	if (!err)
+	if (!err && !held)
 		err = renew_target(txn, flower, changed);
 	if (err)
 		return err;
@@ -417,6 +466,17 @@ static int check(struct vtc__txn *txn, const void *data, size_t len, char *text,
 	return 0;
 }
 
+/* The target as it was noted, or as it is called: an audit that was killed noted less. */
+static bool is_target(struct vtc__txn *txn, const struct vtc__flower *flower,
+		      uint32_t ifindex)
+{
+	char name[VTC__IFNAME_LEN];
+
+	return !ifindex || ifindex == flower->target ||
+	       (vtc__ifname(txn->ctx, ifindex, name) == 0 &&
+		strcmp(name, flower->target_name) == 0);
+}
+
 static int undo(struct vtc__txn *txn, const void *data, size_t len)
 {
 	const struct vtc__flower *flower = data;
@@ -430,7 +490,7 @@ static int undo(struct vtc__txn *txn, const void *data, size_t len)
 		return 0;
 	if (err)
 		return explain(txn, err, "look for flower filter");
-	if (!found.same_key || (found.target && found.target != flower->target))
+	if (!found.same_key || !is_target(txn, flower, found.target))
 		return 0;
 	return remove_filter(txn, flower);
 }

@@ -25,12 +25,15 @@ enum vtc__flower_shape {
 	VTC__FLOWER_TAGGED,   /* frames with a tag of this VLAN */
 	VTC__FLOWER_UNTAGGED, /* frames without any tag */
 	VTC__FLOWER_ANY,      /* whatever the tag */
-	VTC__FLOWER_GROUP,    /* copies of broadcast and multicast frames */
+	/* The same for copies of broadcast and multicast frames. */
+	VTC__FLOWER_GROUP_TAGGED,
+	VTC__FLOWER_GROUP_UNTAGGED,
+	VTC__FLOWER_GROUP_ANY,
 };
 
 /* The step "flower". */
 struct vtc__flower {
-	struct vtc_filter filter; /* match 0: every unicast address */
+	struct vtc_filter filter; /* match 0: every unicast (group) address */
 	uint32_t shape;
 	uint32_t priority, handle;
 	uint32_t target;
@@ -39,9 +42,13 @@ struct vtc__flower {
 
 extern const struct vtc__step_kind vtc__step_flower;
 
+/* Whether it makes copies. */
+bool vtc__flower_is_group(const struct vtc__flower *flower);
+
 /*
- * Of a pool's slot; number is different for each filter of the slot, and small. The
- * priority follows from the shape: the most specific filter comes first.
+ * Of a pool's slot; number is different for each filter of the slot (those for copies
+ * apart), and small. The priority follows from the shape: the most specific filter comes
+ * first. Of the filters of a slot that make copies one at most does so with a frame.
  */
 void vtc__flower_init(struct vtc__flower *flower, enum vtc__flower_shape shape,
 		      uint32_t slot, uint32_t number);

@@ -25,6 +25,7 @@ struct vtc__quirks {
 	bool no_mac_rules;   /* its flow rules cannot match a MAC */
 	bool and_is_or;	     /* MAC and VLAN in one flow rule are two filters: OR */
 	bool tags_hidden;    /* a VLAN tag stays beside the packet whatever we set */
+	bool takes_all;	     /* receives frames for any address, of any VLAN */
 	bool maxrate_sticky; /* writing 0 to tx_maxrate does not lift a limit */
 	bool vf_stats;	     /* fills IFLA_VF_STATS with real numbers */
 };

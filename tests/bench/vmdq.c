@@ -231,21 +231,38 @@ static void print_count(const char *what, size_t len, double count, const char *
 		.name = name, .unit = "", .own = &sample, .note = note });
 }
 
-/* What was done for each packet that came, in all windows together. */
-static void print_counts(struct pool *p, size_t len)
+/* What was done for packets, in all windows together. */
+struct work {
+	uint64_t packets, copies, sys_calls, doorbells;
+};
+
+static struct work work_of(const struct pool *p, bool received)
 {
 	struct vtc_port_stats s = { .sz = sizeof(s) }, g = { .sz = sizeof(g) };
-	double packets;
 
 	check(vtc_port_get_stats(p->port, 0, &s), "statistics");
 	check(vtc_port_get_stats(&p->guest->port, 0, &g), "statistics");
-	packets = (double)s.rx_packets;
-	print_count("rx-copies", len, (double)(s.copies + g.copies) / packets,
+	return (struct work){ .packets = received ? s.rx_packets : s.tx_packets,
+			      .copies = s.copies + g.copies,
+			      .sys_calls = s.sys_calls + g.sys_calls,
+			      .doorbells = p->guest->doorbells };
+}
+
+static void print_work(const char *way, size_t len, const struct work *from,
+		       const struct work *to)
+{
+	double packets = (double)(to->packets - from->packets);
+	char what[32];
+
+	snprintf(what, sizeof(what), "%s-copies", way);
+	print_count(what, len, (double)(to->copies - from->copies) / packets,
 		    "copies by the library, of a packet");
-	print_count("rx-syscalls", len, (double)(s.sys_calls + g.sys_calls) / packets,
+	snprintf(what, sizeof(what), "%s-syscalls", way);
+	print_count(what, len, (double)(to->sys_calls - from->sys_calls) / packets,
 		    "system calls, for a packet");
-	print_count("rx-doorbells", len, (double)p->guest->doorbells / packets,
-		    "doorbells that the guest asked for, for a packet");
+	snprintf(what, sizeof(what), "%s-doorbells", way);
+	print_count(what, len, (double)(to->doorbells - from->doorbells) / packets,
+		    "notifications to the guest, for a packet");
 }
 
 static struct taker own, bridge, bare;
@@ -297,6 +314,8 @@ static void measure_receiving(struct pool *pool, size_t len)
 {
 	struct bench_samples ours = { .count = 0 }, taps = { .count = 0 };
 	struct bench_samples bares = { .count = 0 }, copies = { .count = 0 };
+	const struct work before = work_of(pool, true);
+	struct work behind;
 
 	for (int round = 0; round < ROUNDS; round++) {
 		bench_add(&ours, receive(&own, len));
@@ -309,7 +328,8 @@ static void measure_receiving(struct pool *pool, size_t len)
 	print("rx", len, &ours, "bridge, tap, read()", &taps, 3, RX_NOTE);
 	print("rx-bare", len, &ours, "AF_XDP, dropped", &bares, 0.9, RX_NOTE);
 	print("rx-copy", len, &ours, "AF_XDP, copied", &copies, 0, RX_NOTE);
-	print_counts(pool, len);
+	behind = work_of(pool, true);
+	print_work("rx", len, &before, &behind);
 }
 
 /* ---- Sending: all on this processor ---- */
@@ -362,6 +382,8 @@ static void measure_sending(struct pool *pool, struct pool *in_place, struct bar
 {
 	struct bench_samples ours = { .count = 0 }, bares = { .count = 0 };
 	struct bench_samples places = { .count = 0 };
+	const struct work before = work_of(pool, false);
+	struct work behind;
 
 	if (in_place)
 		await_place(in_place);
@@ -372,6 +394,8 @@ static void measure_sending(struct pool *pool, struct pool *in_place, struct bar
 			bench_add(&places, send_own(in_place));
 	}
 	print("tx", len, &ours, "AF_XDP, frames in place", &bares, 0.95, TX_NOTE);
+	behind = work_of(pool, false);
+	print_work("tx", len, &before, &behind);
 	if (!in_place)
 		return;
 	print("tx-place", len, &places, "AF_XDP, frames in place", &bares, 0.95,

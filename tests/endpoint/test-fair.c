@@ -8,6 +8,7 @@
 
 #include <vtc/relay.h>
 
+#include "endpoint/xsk-umem.h"
 #include "rig.h"
 #include "vtct.h"
 
@@ -181,6 +182,185 @@ START_TEST(a_weight_counts_when_it_is_changed)
 }
 END_TEST
 
+/* ---- Ports that share what there is to send in ---- */
+
+#define FRAMES 256u
+
+/* A card's queue: frames come back in the order in which they were sent. */
+static struct {
+	struct vtc__umem umem;
+	uint32_t free[FRAMES], sent[FRAMES];
+	uint8_t state[FRAMES], area[FRAMES][2048];
+	struct vtc__umem_user *owner[FRAMES];
+	uint32_t first, end;
+} queue;
+
+struct sender {
+	struct vtc_port port;
+	struct vtc__umem_user user;
+	uint64_t bytes;
+};
+
+static int sender_reserve(struct vtc_port *port, unsigned int q, struct vtc__burst *burst,
+			  unsigned int max)
+{
+	struct sender *s = (struct sender *)port;
+	uint32_t n;
+
+	(void)q;
+	s->user.weight = port->rate.weight;
+	n = vtc__umem_room(&queue.umem, &s->user, max);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t frame = vtc__umem_send(&queue.umem, &s->user);
+
+		burst->segments[i] = (struct vtc_segment){ queue.area[frame], 2048 };
+		burst->chains[i] = (struct vtc_chain){ .segments = &burst->segments[i],
+						       .writable_bytes = 2048,
+						       .writable = 1,
+						       .id = frame };
+	}
+	return (int)n;
+}
+
+static void sender_commit(struct vtc_port *port, unsigned int q, struct vtc__burst *burst,
+			  unsigned int taken, unsigned int used)
+{
+	struct sender *s = (struct sender *)port;
+
+	(void)q;
+	for (unsigned int i = 0; i < used; i++) {
+		s->bytes += burst->done[i].len;
+		vtc__umem_note(&s->user, 1, burst->done[i].len);
+		queue.sent[queue.end++ % FRAMES] = burst->chains[i].id;
+	}
+	for (unsigned int i = used; i < taken; i++)
+		vtc__umem_unsend(&queue.umem, burst->chains[i].id);
+}
+
+static void sender_close(struct vtc_port *port)
+{
+	vtc__umem_leave(&queue.umem, &((struct sender *)port)->user);
+	vtc__port_fini(port);
+}
+
+static bool never_takes(struct vtc_port *port, unsigned int q)
+{
+	(void)port, (void)q;
+	return true;
+}
+
+static const struct vtc__port_ops sender_ops = { .kind = "sender",
+						 .close = sender_close,
+						 .reserve = sender_reserve,
+						 .commit = sender_commit,
+						 .arm_take = never_takes,
+						 .arm_reserve = never_takes };
+
+static void open_sender(struct rig *rig, struct sender *s, struct join *j)
+{
+	const struct ringport_plan plan = { .ring_size = 1024 };
+	struct vtc_port_rate rate = VTC_PORT_RATE_INIT;
+
+	ck_assert_errno(vtc__port_init(&s->port, rig->ctx, &sender_ops, 1), 0);
+	s->port.ready = 1;
+	s->port.accepts_all = true;
+	vtc__umem_join(&queue.umem, &s->user);
+	rate.weight = j->weight;
+	ck_assert_errno(vtc_port_set_rate(&s->port, &rate), 0);
+	j->from = ringport_new(rig->ctx, &plan);
+	ck_assert_errno(vtc_relay_join(rig->relay, ringport_port(j->from), &s->port), 0);
+}
+
+static void queue_init(void)
+{
+	memset(&queue, 0, sizeof(queue));
+	queue.umem = (struct vtc__umem){ .base = { .frame_count = FRAMES },
+					 .tx_most = FRAMES,
+					 .free_count = FRAMES,
+					 .free = queue.free,
+					 .state = queue.state,
+					 .owner = queue.owner };
+	for (uint32_t i = 0; i < FRAMES; i++)
+		queue.free[i] = i;
+}
+
+/* The wire has sent some. */
+static void frames_come_back(uint32_t count)
+{
+	for (; count && queue.first != queue.end; count--) {
+		vtc__umem_unsend(&queue.umem, queue.sent[queue.first++ % FRAMES]);
+		queue.umem.back++;
+	}
+}
+
+static void check_wire(uint32_t back, const uint32_t *weights)
+{
+	struct sender senders[FLOOD];
+	struct join joins[FLOOD];
+	struct rig *rig = rig_new(NULL);
+
+	queue_init();
+	memset(senders, 0, sizeof(senders));
+	for (unsigned int i = 0; i < FLOOD; i++) {
+		joins[i] = (struct join){ .queues = 1, .len = 1500, .deaf = true };
+		joins[i].weight = weights[i];
+		open_sender(rig, &senders[i], &joins[i]);
+	}
+	for (int turn = 0; turn < 600; turn++) {
+		for (unsigned int i = 0; i < FLOOD; i++)
+			fill(&joins[i]);
+		frames_come_back(back);
+		(void)vtc_relay_process(rig->relay, 0);
+		rig->now_ns += 200000;
+	}
+	for (unsigned int i = 0; i < FLOOD; i++) {
+		joins[i].bytes = senders[i].bytes;
+		joins[i].deaf = false;
+	}
+	check_shares(joins, FLOOD);
+	for (unsigned int i = 0; i < FLOOD; i++) {
+		vtc_port_close(&senders[i].port);
+		ringport_free(joins[i].from);
+	}
+	rig_free(rig);
+}
+
+/* All want to send more than the wire takes: what it takes is by weight. */
+START_TEST(a_wire_that_is_full_is_shared_by_weight)
+{
+	static const uint32_t backs[] = { 1, 32, 200 };
+	static const uint32_t orders[][FLOOD] = { { 1, 2, 4 }, { 4, 2, 1 } };
+
+	for (size_t i = 0; i < sizeof(backs) / sizeof(backs[0]); i++)
+		for (size_t j = 0; j < sizeof(orders) / sizeof(orders[0]); j++)
+			check_wire(backs[i], orders[j]);
+}
+END_TEST
+
+/* The frames of those who have nothing to send are the others'. */
+START_TEST(who_sends_alone_has_all_frames)
+{
+	struct vtc__umem_user idle, busy;
+
+	queue_init();
+	vtc__umem_join(&queue.umem, &idle);
+	vtc__umem_join(&queue.umem, &busy);
+	idle.weight = 1000;
+	ck_assert_uint_eq(vtc__umem_room(&queue.umem, &busy, FRAMES), FRAMES);
+	for (uint32_t i = 0; i < FRAMES; i++)
+		queue.sent[queue.end++] = vtc__umem_send(&queue.umem, &busy);
+	/* One that comes gets the next ones that come back. */
+	ck_assert_uint_eq(vtc__umem_room(&queue.umem, &idle, 32), 0);
+	frames_come_back(32);
+	ck_assert_uint_eq(vtc__umem_room(&queue.umem, &busy, 32), 0);
+	ck_assert_uint_eq(vtc__umem_room(&queue.umem, &idle, 32), 32);
+	vtc__umem_leave(&queue.umem, &busy);
+	vtc__umem_leave(&queue.umem, &idle);
+	frames_come_back(FRAMES);
+	ck_assert_uint_eq(queue.umem.free_count, FRAMES);
+}
+END_TEST
+
 /* ---- Limits ---- */
 
 #define LIMIT_BPS 80000000ull /* 10 bytes in a microsecond */
@@ -225,6 +405,60 @@ START_TEST(a_limit_holds_back_and_drops_nothing)
 }
 END_TEST
 
+/* A relay that has much to do looks every now and then, and that often. */
+static double share_of_limit(uint64_t bps, uint64_t every_ns)
+{
+	struct vtc__port_rate rate = { .max_bytes = bps / 8 };
+	uint64_t now = 1, until, bytes = 0, end;
+
+	while (vtc__rate_allows(&rate, now, &until))
+		vtc__rate_took(&rate, 1514);
+	for (end = now + 1000000000; now < end; now += every_ns) {
+		for (; vtc__rate_allows(&rate, now, &until); bytes += 1514)
+			vtc__rate_took(&rate, 1514);
+	}
+	return (double)bytes * 8 / (double)bps;
+}
+
+START_TEST(a_limit_is_reached_however_often_one_looks)
+{
+	static const uint64_t every_ns[] = { 150, 700, 1500, 5000, 30000000 };
+	static const uint64_t bps[] = { 1000000, 10000000, 50000000, 100000000,
+					1000000000 };
+
+	for (size_t i = 0; i < sizeof(every_ns) / sizeof(every_ns[0]); i++) {
+		for (size_t j = 0; j < sizeof(bps) / sizeof(bps[0]); j++) {
+			double share = share_of_limit(bps[j], every_ns[i]);
+
+			/* After a long pause the bucket is full, and more is lost. */
+			ck_assert_msg(share < 1.02 && (share > 0.98 || i == 4),
+				      "a share of %.3f of %llu bit/s, every %llu ns",
+				      share, (unsigned long long)bps[j],
+				      (unsigned long long)every_ns[i]);
+		}
+	}
+}
+END_TEST
+
+/* The smallest: 1 byte in a second is little, but more than nothing. */
+START_TEST(a_limit_is_never_nothing)
+{
+	struct join j = { .queues = 1, .len = 100 };
+	struct rig *rig = rig_new(NULL);
+
+	open_join(rig, &j, 1);
+	for (int turn = 0; turn < 300; turn++) {
+		fill(&j);
+		(void)rig_run(rig);
+		receive(&j);
+		rig->now_ns += 1000000000;
+	}
+	ck_assert_uint_ge(j.packets, 2);
+	close_join(&j);
+	rig_free(rig);
+}
+END_TEST
+
 START_TEST(a_limit_is_nobody_elses)
 {
 	struct join joins[2] = { { .queues = 1, .len = 1000, .weight = 4 },
@@ -264,11 +498,15 @@ END_TEST
 
 int main(void)
 {
-	return vtct_main(
-		vtct_suite("fair", bytes_are_shared_by_weight, who_floods_gets_no_more,
-			   who_takes_nothing_holds_up_nobody,
-			   a_weight_counts_when_it_is_changed,
-			   a_limit_holds_back_and_drops_nothing, a_limit_is_nobody_elses,
-			   what_makes_no_sense_is_refused, NULL),
-		NULL);
+	return vtct_main(vtct_suite("fair", bytes_are_shared_by_weight,
+				    who_floods_gets_no_more,
+				    who_takes_nothing_holds_up_nobody,
+				    a_weight_counts_when_it_is_changed,
+				    a_wire_that_is_full_is_shared_by_weight,
+				    who_sends_alone_has_all_frames,
+				    a_limit_holds_back_and_drops_nothing,
+				    a_limit_is_reached_however_often_one_looks,
+				    a_limit_is_never_nothing, a_limit_is_nobody_elses,
+				    what_makes_no_sense_is_refused, NULL),
+			 NULL);
 }

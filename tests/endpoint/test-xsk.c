@@ -273,6 +273,29 @@ START_TEST(large_frames_are_in_many_pieces)
 }
 END_TEST
 
+/* The driver never sees it; and the limit follows the interface's. */
+START_TEST(what_is_longer_than_the_mtu_is_not_sent)
+{
+	struct bed b = bed_new(MTU, NULL, &jumbo_guest);
+
+	from_guest(b.guest, MTU + 19, 1);
+	(void)rig_run(b.rig);
+	ck_assert_uint_eq(rig_stats(b.port, 0).tx_packets, 0);
+	ck_assert_uint_eq(rig_stats(b.port, 0).tx_dropped_size, 1);
+	veth_run("ip link set " VETH_FAR " mtu 3000 && ip link set " VETH_NEAR
+		 " mtu 3000");
+	from_guest(b.guest, 3014, 2);
+	work(b.rig, 1);
+	wire_expects(&b, 3014, 2);
+	from_guest(b.guest, 3019, 3);
+	work(b.rig, 1);
+	ck_assert_uint_eq(rig_stats(b.port, 0).tx_packets, 1);
+	ck_assert_uint_eq(rig_stats(b.port, 0).tx_dropped_size, 2);
+	ck_assert_uint_eq(rig_stats(b.port, 0).tx_dropped_error, 0);
+	bed_free(&b);
+}
+END_TEST
+
 START_TEST(bursts_keep_their_order)
 {
 	struct bed b = bed_new(MTU, NULL, NULL);
@@ -471,6 +494,93 @@ START_TEST(a_guest_that_sleeps_holds_up_nobody)
 END_TEST
 
 /* The first of them goes first. */
+/* ---- Guests that are slow ---- */
+
+#define SLOW	   2
+#define SLOW_FLOOD 100 /* frames of each in a round, of which it takes one */
+#define BRISK	   20
+
+struct slow {
+	struct vtc_port *port;
+	struct ringport *guest;
+};
+
+static struct slow slow_new(const struct bed *b, const struct vtc__xsk_opts *o,
+			    unsigned int last, bool limited)
+{
+	struct slow s = { open_port(b->rig->ctx, &b->veth, o, last),
+			  ringport_new(b->rig->ctx, &small_guest) };
+	struct vtc_port_rate rate = VTC_PORT_RATE_INIT;
+
+	rate.max_bps = limited ? 8000 : 0;
+	ck_assert_errno(vtc_port_set_rate(ringport_port(s.guest), &rate), 0);
+	ck_assert_errno(vtc_relay_join(b->rig->relay, s.port, ringport_port(s.guest)), 0);
+	return s;
+}
+
+static void slow_turn(const struct bed *b, struct slow *s, unsigned int last,
+		      bool limited)
+{
+	uint8_t header[12], got[100];
+
+	while (ringport_receive(s->guest, 0, header, got, sizeof(got)) > 0)
+		;
+	ringport_post(s->guest, 0, limited ? SLOW_FLOOD : 1);
+	for (unsigned int i = 0; i < SLOW_FLOOD; i++)
+		from_wire(b, 60, i, last);
+}
+
+/* Frames are the usual number, all for one queue; every one of the brisk guest's comes. */
+static void check_slow(bool limited)
+{
+	struct slow slow[SLOW];
+	struct vtc__xsk_opts o;
+	struct bed b;
+
+	veth_enter();
+	b.veth = veth_new(MTU);
+	b.rig = rig_new(NULL);
+	o = default_opts(&b.veth);
+	o.ring_size = o.frame_count = 0;
+	b.port = open_port(b.rig->ctx, &b.veth, &o, 1);
+	b.guest = ringport_new(b.rig->ctx, &small_guest);
+	ck_assert_errno(vtc_relay_join(b.rig->relay, b.port, ringport_port(b.guest)), 0);
+	for (unsigned int i = 0; i < SLOW; i++)
+		slow[i] = slow_new(&b, &o, 2 + i, limited);
+	for (unsigned int round = 0; round < 200; round++) {
+		ringport_post(b.guest, 0, BRISK);
+		for (unsigned int i = 0; i < SLOW; i++)
+			slow_turn(&b, &slow[i], 2 + i, limited);
+		for (unsigned int i = 0; i < BRISK; i++)
+			from_wire(&b, 60, i, 1);
+		(void)rig_run(b.rig);
+		for (unsigned int i = 0; i < BRISK; i++)
+			guest_expects(b.guest, 0, 60, i, 1);
+		b.rig->now_ns += 1000000;
+	}
+	for (unsigned int i = 0; i < SLOW; i++) {
+		ck_assert_uint_gt(rig_stats(ringport_port(slow[i].guest), 0).tx_packets,
+				  0);
+		veth_sort(&b.veth, 0, 2 + i, -1);
+		vtc_port_close(slow[i].port);
+		ringport_free(slow[i].guest);
+	}
+	account(&b);
+	bed_free(&b);
+}
+
+START_TEST(slow_guests_hold_up_nobody)
+{
+	check_slow(false);
+}
+END_TEST
+
+START_TEST(limited_guests_hold_up_nobody)
+{
+	check_slow(true);
+}
+END_TEST
+
 START_TEST(the_first_port_may_go_first)
 {
 	struct bed b = bed_new(MTU, NULL, NULL);
@@ -707,6 +817,86 @@ START_TEST(spread_keeps_flows_together)
 }
 END_TEST
 
+/* One queue of a guest is slow, and its flows are many; the others get all of theirs. */
+START_TEST(spread_bears_a_slow_queue)
+{
+	static const struct ringport_plan four = { .queue_pairs = PAIRS };
+	unsigned int queue_of[FLOWS], next[FLOWS] = { 0 }, sent = 0, got = 0;
+	uint8_t frame[100], header[12];
+	struct vtc__xsk_opts o;
+	struct bed b;
+
+	veth_enter();
+	b.veth = veth_new(MTU);
+	b.rig = rig_new(NULL);
+	o = default_opts(&b.veth);
+	o.queue_pairs = PAIRS;
+	o.spread = true;
+	b.port = open_port(b.rig->ctx, &b.veth, &o, 1);
+	b.guest = ringport_new(b.rig->ctx, &four);
+	ck_assert_errno(vtc_relay_join(b.rig->relay, b.port, ringport_port(b.guest)), 0);
+	for (unsigned int round = 0; round < 100; round++) {
+		for (unsigned int q = 0; q < PAIRS; q++)
+			ringport_post(b.guest, q, q ? FLOWS : 1);
+		for (unsigned int f = 0; f < FLOWS; f++) {
+			size_t len = make_flow(frame, f, round);
+			bool slow = !vtc__xsk_spread(frame, (uint32_t)len, PAIRS);
+
+			for (int i = slow ? 10 : 1; i; i--)
+				veth_send(&b.veth, frame, len);
+			sent += !slow;
+		}
+		(void)rig_run(b.rig);
+		for (unsigned int q = 1; q < PAIRS; q++)
+			got += read_flow(b.guest, q, queue_of, next);
+		while (ringport_receive(b.guest, 0, header, frame, sizeof(frame)) > 0)
+			;
+		b.rig->now_ns += 1000000;
+	}
+	ck_assert_uint_eq(got, sent);
+	bed_free(&b);
+}
+END_TEST
+
+/* The driver changes how many it uses (its control queue's VQ_PAIRS_SET). */
+START_TEST(spread_follows_the_guests_queues)
+{
+	static const struct ringport_plan four = { .queue_pairs = PAIRS };
+	static const unsigned int ready[] = { PAIRS, 1, 3, 2, PAIRS };
+	uint8_t frame[100], header[12];
+	struct vtc__xsk_opts o;
+	struct bed b;
+
+	veth_enter();
+	b.veth = veth_new(MTU);
+	b.rig = rig_new(NULL);
+	o = default_opts(&b.veth);
+	o.queue_pairs = PAIRS;
+	o.spread = true;
+	b.port = open_port(b.rig->ctx, &b.veth, &o, 1);
+	b.guest = ringport_new(b.rig->ctx, &four);
+	ck_assert_errno(vtc_relay_join(b.rig->relay, b.port, ringport_port(b.guest)), 0);
+	for (size_t i = 0; i < sizeof(ready) / sizeof(ready[0]); i++) {
+		ringport_set_ready(b.guest, ready[i]);
+		for (unsigned int q = 0; q < PAIRS; q++)
+			ringport_post(b.guest, q, FLOWS);
+		for (unsigned int f = 0; f < FLOWS; f++)
+			veth_send(&b.veth, frame, make_flow(frame, f, 0));
+		work(b.rig, FLOWS);
+		for (unsigned int q = 0; q < PAIRS; q++) {
+			unsigned int got = 0;
+
+			while (ringport_receive(b.guest, q, header, frame,
+						sizeof(frame)) > 0)
+				got++;
+			ck_assert(q < ready[i] ? got > 0 : !got);
+		}
+	}
+	rest(umem_of(&b));
+	bed_free(&b);
+}
+END_TEST
+
 /* ---- Group frames ---- */
 
 static size_t group_frame(uint8_t *frame, int vlan, unsigned int number)
@@ -834,14 +1024,16 @@ int main(void)
 {
 	Suite *s = vtct_suite(
 		"xsk", frames_of_all_sizes_come, packets_of_all_sizes_go,
-		large_frames_are_in_many_pieces, bursts_keep_their_order,
-		a_guest_without_room_costs_no_frame, a_million_packets_leave_no_trace,
-		ports_on_a_queue_share_its_frames, ports_come_and_go_under_traffic,
-		a_guest_that_sleeps_holds_up_nobody, the_first_port_may_go_first,
-		a_queue_belongs_to_one_process, a_port_can_be_opened_again_and_again,
-		a_frame_wakes, down_and_up_again, removed_under_traffic,
-		spread_keeps_flows_together, group_frames_are_copied,
-		what_cannot_be_is_refused, NULL);
+		large_frames_are_in_many_pieces, what_is_longer_than_the_mtu_is_not_sent,
+		bursts_keep_their_order, a_guest_without_room_costs_no_frame,
+		a_million_packets_leave_no_trace, ports_on_a_queue_share_its_frames,
+		ports_come_and_go_under_traffic, a_guest_that_sleeps_holds_up_nobody,
+		slow_guests_hold_up_nobody, limited_guests_hold_up_nobody,
+		the_first_port_may_go_first, a_queue_belongs_to_one_process,
+		a_port_can_be_opened_again_and_again, a_frame_wakes, down_and_up_again,
+		removed_under_traffic, spread_keeps_flows_together,
+		spread_bears_a_slow_queue, spread_follows_the_guests_queues,
+		group_frames_are_copied, what_cannot_be_is_refused, NULL);
 
 	return vtct_main(s, NULL);
 }

@@ -222,6 +222,12 @@ int vtct_file_lock(void *priv, const char *dir, const char *name)
 	return fault ? fault : vtc__sys_kernel.lock(NULL, dir, name);
 }
 
+void vtct_file_unlock(void *priv, int fd)
+{
+	(void)priv;
+	vtc__sys_kernel.unlock(NULL, fd);
+}
+
 int vtct_file_replace(void *priv, const char *dir, const char *name, const void *data,
 		      size_t len)
 {

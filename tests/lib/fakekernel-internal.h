@@ -93,6 +93,7 @@ int vtct_file_write_slow(void *priv, const char *path, const void *data, size_t 
 			 uint64_t timeout_ns, int *ret_helper);
 void vtct_file_reap(void *priv, int helper);
 int vtct_file_lock(void *priv, const char *dir, const char *name);
+void vtct_file_unlock(void *priv, int fd);
 int vtct_file_replace(void *priv, const char *dir, const char *name, const void *data,
 		      size_t len);
 int vtct_file_remove(void *priv, const char *dir, const char *name);

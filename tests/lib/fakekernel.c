@@ -311,6 +311,7 @@ const struct vtc__sys vtct_sys = {
 	.write_slow = vtct_file_write_slow,
 	.reap = vtct_file_reap,
 	.lock = vtct_file_lock,
+	.unlock = vtct_file_unlock,
 	.replace = vtct_file_replace,
 	.remove = vtct_file_remove,
 	.process = fake_process,

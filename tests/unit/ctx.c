@@ -291,6 +291,37 @@ START_TEST(a_killed_holder_holds_no_more)
 }
 END_TEST
 
+/* As another thread may do at any time. */
+START_TEST(a_child_that_was_forked_under_a_lock_does_not_keep_it)
+{
+	struct vtct_tree *tree = vtct_tree_new();
+	int fd, end[2];
+	char byte;
+	pid_t pid;
+
+	opts.state_dir = tree->state;
+	ck_assert_int_eq(pipe(end), 0);
+	ck_assert_errno(vtc_ctx_new(&opts, &ctx), 0);
+	fd = vtc__lock(ctx, "pf-x");
+	ck_assert_int_ge(fd, 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		close(end[1]);
+		_exit(read(end[0], &byte, 1) != 0);
+	}
+	close(end[0]);
+	vtc__unlock(ctx, fd);
+	fd = vtc__lock(ctx, "pf-x");
+	ck_assert_int_ge(fd, 0);
+	vtc__unlock(ctx, fd);
+	close(end[1]);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	vtc_ctx_unref(ctx);
+	vtct_tree_free(tree);
+}
+END_TEST
+
 START_TEST(the_state_directory_is_made_when_needed)
 {
 	struct vtct_tree *tree = vtct_tree_new();
@@ -335,6 +366,7 @@ int main(void)
 	tcase_add_test(tcase, clock_of_the_caller_counts);
 	tcase_add_test(tcase, a_lock_excludes_another_process);
 	tcase_add_test(tcase, a_killed_holder_holds_no_more);
+	tcase_add_test(tcase, a_child_that_was_forked_under_a_lock_does_not_keep_it);
 	tcase_add_test(tcase, the_state_directory_is_made_when_needed);
 	suite_add_tcase(suite, tcase);
 	return vtct_main(suite, NULL);

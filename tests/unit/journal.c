@@ -36,7 +36,11 @@ static struct {
 	const char *stat;	  /* ... has this text, or ... */
 	int stat_error, process;  /* ... fails with this; and process() gives that */
 	const char *boot;	  /* boot id */
-	unsigned int replaced;	  /* calls of replace() so far */
+	const char *pidns;	  /* link to the PID namespace */
+	const char *pidns_others; /* ... of all processes */
+	int pidns_error;
+	uint64_t now;	       /* the first number is that of the next nanosecond */
+	unsigned int replaced; /* calls of replace() so far */
 } fake;
 
 static void count_call(void)
@@ -63,6 +67,17 @@ static ssize_t fake_read(void *priv, const char *name, void *buf, size_t len)
 	return vtc__sys_kernel.read(priv, name, buf, len);
 }
 
+static ssize_t fake_readlink(void *priv, const char *name, char *buf, size_t len)
+{
+	if (fake.pidns && strcmp(name, "/proc/self/ns/pid") == 0)
+		return fake_text(fake.pidns, buf, len);
+	if (fake.pidns_error && strstr(name, "/ns/pid"))
+		return fake.pidns_error;
+	if (fake.pidns_others && strstr(name, "/ns/pid"))
+		return fake_text(fake.pidns_others, buf, len);
+	return vtc__sys_kernel.readlink(priv, name, buf, len);
+}
+
 static int fake_process(void *priv, uint32_t pid)
 {
 	count_call();
@@ -80,6 +95,18 @@ static void fake_close(void *priv, int fd)
 {
 	count_call();
 	vtc__sys_kernel.close(priv, fd);
+}
+
+/* Numbers are known to the tests; only deadlines go by the real time. */
+static uint64_t fake_now_ns(void *priv)
+{
+	(void)priv;
+	return fake.now;
+}
+
+static uint64_t real_now_ns(void *data)
+{
+	return vtc__sys_kernel.now_ns(data);
 }
 
 static bool fails(void)
@@ -129,9 +156,12 @@ static void set_up(void)
 	log_text[0] = '\0';
 	sys = vtc__sys_kernel;
 	sys.read = fake_read;
+	sys.readlink = fake_readlink;
 	sys.process = fake_process;
 	sys.lock = fake_lock;
 	sys.close = fake_close;
+	sys.now_ns = fake_now_ns;
+	opts.clock = real_now_ns;
 	sys.replace = fake_replace;
 	sys.remove = fake_remove;
 	tree = vtct_tree_new();
@@ -272,6 +302,32 @@ START_TEST(an_empty_journal_is_no_file)
 	ck_assert_errno(vtc__journal_remove(journal, id + 1), 0);
 	close_journal();
 	ck_assert(!file_exists());
+}
+END_TEST
+
+START_TEST(a_number_is_not_used_again)
+{
+	uint64_t id;
+
+	ck_assert_errno(open_journal(), 0);
+	add("vm", "a", 0, "");
+	id = add("vm", "b", 0, "");
+	ck_assert_errno(vtc__journal_remove(journal, id - 1), 0);
+	ck_assert_errno(vtc__journal_remove(journal, id), 0);
+	close_journal();
+	ck_assert(!file_exists());
+	fake.now = 1000;
+	ck_assert_errno(open_journal(), 0);
+	id = add("vm", "a", 0, "");
+	ck_assert_uint_eq(id, 1001);
+	/* As long as there is one, they only rise. */
+	fake.now = 500;
+	reopen();
+	ck_assert_uint_eq(add("vm", "b", 0, ""), id + 1);
+	close_journal();
+	fake.boot = "01234567-89ab-cdef-0123-456789abcdef\n";
+	ck_assert_errno(open_journal(), 0);
+	ck_assert_uint_eq(add("vm", "a", 0, ""), 501);
 }
 END_TEST
 
@@ -545,7 +601,6 @@ START_TEST(lies_with_the_right_checksum_are_refused)
 	assert_lie_refused(data, len, third + 24, 1, 4, "length");
 	assert_lie_refused(data, len, second + 32 + 1, '/', 1, "name");
 	assert_lie_refused(data, len, second + 64, 0, 1, "name");
-	assert_lie_refused(data, len, second + 28, 1, 4, "gap");
 	assert_lie_refused(data, len, second + 80 + 3, 1, 1, "gap");
 	assert_lie_refused(data, len, second + 32 + 5, 'a', 1, "name");
 	assert_lie_refused(data, len, second + 64 + 15, 'a', 1, "name");
@@ -572,7 +627,7 @@ static int change(unsigned int sort)
 	case 2:
 		return vtc__journal_remove(journal, 1);
 	default:
-		return vtc__journal_own(journal, "vm", true);
+		return vtc__journal_own(journal, "vm", 0, true);
 	}
 }
 
@@ -753,6 +808,76 @@ START_TEST(who_is_hidden_counts_as_alive)
 }
 END_TEST
 
+/* In another container its number means nothing, or somebody else. */
+START_TEST(who_is_in_another_pid_namespace_counts_as_alive)
+{
+	const char *const unknown[] = { "", "pid:[]", "pid:[12", "net:[12]" };
+	pid_t pid;
+
+	fake.pidns = "pid:[4026532001]";
+	pid = add_in_child();
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_errno(open_journal(), 0);
+	ck_assert(!first_alive());
+	close_journal();
+	fake.pidns = "pid:[4026532002]";
+	ck_assert_errno(open_journal(), 0);
+	ck_assert(first_alive());
+	ck_assert(!vtc__record_mine(journal, vtc__journal_find_next(journal, 0)));
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		close_journal();
+		fake.pidns = unknown[i];
+		ck_assert_errno(open_journal(), 0);
+		ck_assert(!first_alive());
+	}
+}
+END_TEST
+
+/* The first namespace sees whether anybody is left in the other one. */
+START_TEST(who_was_in_a_pid_namespace_that_is_gone_is_dead)
+{
+	pid_t pid;
+
+	fake.pidns = "pid:[4026532001]";
+	pid = add_in_child();
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	fake.pidns = "pid:[4026531836]";
+	fake.pidns_others = "pid:[4026531836]";
+	ck_assert_errno(open_journal(), 0);
+	ck_assert(!first_alive());
+	fake.pidns_others = "pid:[4026532001]";
+	ck_assert(first_alive());
+	fake.pidns_error = -EACCES;
+	ck_assert(first_alive());
+	fake.pidns_error = -ENOENT; /* they end just now */
+	ck_assert(!first_alive());
+}
+END_TEST
+
+/* The /proc of outside shows our number of outside; only others like us can use that. */
+START_TEST(with_the_proc_of_outside_its_numbers_are_noted)
+{
+	const struct vtc__record *r;
+
+	fake.pidns = "pid:[4026532001]";
+	strcpy(fake.stat_path, "/proc/self/stat");
+	fake.stat = "2147483647 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711";
+	ck_assert_errno(open_journal(), 0);
+	add("vm", "a", 0, "");
+	r = vtc__journal_find_next(journal, 0);
+	ck_assert_uint_eq(r->pid, INT32_MAX);
+	ck_assert_uint_eq(r->start, 4711);
+	ck_assert_uint_eq(r->pidns, ~4026532001u);
+	ck_assert(vtc__record_mine(journal, r));
+	fake.stat = "2147483646 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4712";
+	reopen();
+	ck_assert(!first_alive());
+	fake.stat_path[0] = '\0';
+	reopen();
+	ck_assert(first_alive());
+}
+END_TEST
+
 START_TEST(what_stays_has_no_owner)
 {
 	pid_t pid;
@@ -765,17 +890,30 @@ START_TEST(what_stays_has_no_owner)
 	ck_assert_errno(open_journal(), 0);
 	add("vm", "b", 0, "");
 	fake.replaced = 0;
-	ck_assert_errno(vtc__journal_own(journal, "vm", true), 0);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 0, true), 0);
 	ck_assert_uint_eq(fake.replaced, 1);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 0, true), 0);
+	ck_assert_uint_eq(fake.replaced, 1); /* nothing was to be changed */
 	reopen();
 	ck_assert_uint_eq(vtc__journal_find(journal, 1)->pid, (unsigned int)getpid());
 	ck_assert_uint_eq(vtc__journal_find(journal, 2)->pid, 0);
 	ck_assert_uint_eq(vtc__journal_find(journal, 3)->pid, 0);
 	ck_assert(vtc__record_alive(journal, vtc__journal_find(journal, 2)));
-	ck_assert_errno(vtc__journal_own(journal, "vm", false), 0);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 0, false), 0);
 	reopen();
 	ck_assert(vtc__record_mine(journal, vtc__journal_find(journal, 2)));
 	ck_assert(vtc__record_mine(journal, vtc__journal_find(journal, 3)));
+	ck_assert_errno(vtc__journal_own(journal, "vm", 0, true), 0);
+	add("vm", "c", 5, "");
+	ck_assert_errno(vtc__journal_own(journal, "vm", 5, true), 0);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 4, false), 0);
+	reopen();
+	for (uint64_t id = 2; id <= 4; id++)
+		ck_assert_uint_eq(vtc__journal_find(journal, id)->pid, 0);
+	ck_assert_errno(vtc__journal_own(journal, "vm", 5, false), 0);
+	reopen();
+	ck_assert_uint_eq(vtc__journal_find(journal, 3)->pid, 0);
+	ck_assert(vtc__record_mine(journal, vtc__journal_find(journal, 4)));
 }
 END_TEST
 
@@ -791,6 +929,8 @@ START_TEST(what_stat_tells)
 				       "12 (x) S" REST "1 0",
 				       "12 (x) S" REST "1 0 -5",
 				       "12 (x) S" REST "x 0 5",
+				       "x (x) S" REST "1 0 5",
+				       "-1 (x) S" REST "1 0 5",
 				       "12 (x) S" REST "1 0 99999999999999999999" };
 	const char zombie[] = "1 (x) Z" REST "1 0 5", first[] = "1 (x) Z" REST "2 0 5";
 	const char name[] = "12 (a) Z 1 (b) c) S" REST "1 0 4711 9 9\n";
@@ -798,6 +938,7 @@ START_TEST(what_stat_tells)
 	size_t i;
 
 	ck_assert_errno(vtc__process_parse(name, strlen(name), &p), 0);
+	ck_assert_uint_eq(p.pid, 12);
 	ck_assert_uint_eq(p.start, 4711);
 	ck_assert(!p.dead);
 	ck_assert_errno(vtc__process_parse(zombie, strlen(zombie), &p), 0);
@@ -839,7 +980,7 @@ START_TEST(without_proc_nothing_is_done)
 	ck_assert_ptr_nonnull(
 		strstr(vtc_error_get_hint(vtc_ctx_last_error(ctx)), "/proc"));
 	fake.boot = NULL;
-	snprintf(fake.stat_path, sizeof(fake.stat_path), "/proc/%d/stat", (int)getpid());
+	strcpy(fake.stat_path, "/proc/self/stat");
 	fake.stat_error = -ENOENT;
 	ck_assert_errno(open_journal(), -ENOENT);
 	ck_assert_ptr_nonnull(
@@ -988,7 +1129,7 @@ static bool work_until_killed(unsigned int k)
 		(void)vtc__journal_add(journal, "vm", "b", 0, "two", 3, NULL);
 		(void)vtc__journal_update(journal, 2, "2", 1);
 		(void)vtc__journal_remove(journal, 1);
-		(void)vtc__journal_own(journal, "vm", true);
+		(void)vtc__journal_own(journal, "vm", 0, true);
 		(void)vtc__journal_remove(journal, 2);
 		close_journal();
 		_exit(0);
@@ -1029,6 +1170,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, records_are_there_again);
 	tcase_add_test(t, an_empty_journal_is_no_file);
+	tcase_add_test(t, a_number_is_not_used_again);
 	tcase_add_test(t, records_are_found_by_number);
 	tcase_add_test(t, records_are_changed);
 	tcase_add_test(t, bad_words_are_refused);
@@ -1047,6 +1189,9 @@ static Suite *suite(void)
 	tcase_add_test(t, who_goes_on_is_alive);
 	tcase_add_test(t, a_number_that_is_used_again_is_another_process);
 	tcase_add_test(t, who_is_hidden_counts_as_alive);
+	tcase_add_test(t, who_is_in_another_pid_namespace_counts_as_alive);
+	tcase_add_test(t, who_was_in_a_pid_namespace_that_is_gone_is_dead);
+	tcase_add_test(t, with_the_proc_of_outside_its_numbers_are_noted);
 	tcase_add_test(t, what_stays_has_no_owner);
 	tcase_add_test(t, what_stat_tells);
 	tcase_add_test(t, an_earlier_start_of_the_machine_is_over);

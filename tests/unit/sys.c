@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,43 @@ static const struct vtc__sys *const sys = &vtc__sys_kernel;
 static struct vtct_tree *tree;
 static char dir[VTCT_PATH_MAX];
 static int fds;
+
+/*
+ * What is done in which order, as letters: the calls of the C library that the seam makes
+ * are these here.
+ */
+static char trace[32];
+
+static void note(char what)
+{
+	size_t used = strlen(trace);
+
+	if (used < sizeof(trace) - 1)
+		trace[used] = what;
+}
+
+/* 'f': a file with what is in it, '0': without; 'd': a directory. */
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	note(S_ISDIR(st.st_mode) ? 'd' : st.st_size ? 'f' : '0');
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int renameat(int old_dir, const char *old, int new_dir, const char *new)
+{
+	note('r');
+	return (int)syscall(SYS_renameat2, old_dir, old, new_dir, new, 0);
+}
+
+int unlinkat(int at, const char *name, int flags)
+{
+	note('u');
+	return (int)syscall(SYS_unlinkat, at, name, flags);
+}
 
 static void set_up(void)
 {
@@ -105,6 +143,19 @@ START_TEST(remove_tells_what_was_not_there)
 }
 END_TEST
 
+/* Whenever the power fails: the old content or the new one, and the new one from then on. */
+START_TEST(what_is_replaced_or_removed_is_on_the_disk)
+{
+	ck_assert_errno(sys->replace(NULL, dir, "file", "one", 3), 0);
+	memset(trace, 0, sizeof(trace));
+	ck_assert_errno(sys->replace(NULL, dir, "file", "two", 3), 0);
+	ck_assert_str_eq(trace, "frd");
+	memset(trace, 0, sizeof(trace));
+	ck_assert_errno(sys->remove(NULL, dir, "file"), 0);
+	ck_assert_str_eq(trace, "ud");
+}
+END_TEST
+
 START_TEST(a_process_is_there_or_not)
 {
 	pid_t pid = fork();
@@ -145,6 +196,7 @@ static Suite *suite(void)
 	tcase_add_test(t, replace_follows_no_link);
 	tcase_add_test(t, replace_that_fails_leaves_the_old);
 	tcase_add_test(t, remove_tells_what_was_not_there);
+	tcase_add_test(t, what_is_replaced_or_removed_is_on_the_disk);
 	tcase_add_test(t, a_process_is_there_or_not);
 	tcase_add_test(t, ethtool_wants_an_interface);
 	tcase_add_test(t, nobody_stands_in_the_way_of_libraries);

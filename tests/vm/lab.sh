@@ -4,6 +4,7 @@
 
 here=$top_srcdir/tests/vm
 programs=$top_builddir/tests/vm
+lacks='the lab is not set up' # or what else it lacks for a test
 
 # lab OPTION... -- COMMAND...: run a command which prints TAP in the guest; skip without a lab. A guest in
 # which something hangs until the limit (emulated adapters do, now and then) is told of, and tried once more.
@@ -19,7 +20,7 @@ lab()
 	cat "$printed"
 	rm -f "$printed"
 	if [ $status = 77 ]; then
-		echo "1..0 # SKIP the lab is not set up: run tests/vm/setup"
+		echo "1..0 # SKIP $lacks: run tests/vm/setup"
 		exit 0
 	fi
 	exit $status

@@ -2,10 +2,12 @@
 #include "pools.h"
 
 #include <linux/ethtool.h>
+#include <linux/genetlink.h>
 #include <linux/rtnetlink.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,12 +157,25 @@ static int faulty_remove(void *priv, const char *dir, const char *name)
 	return err ? err : vtc__sys_kernel.remove(priv, dir, name);
 }
 
-/* Of four rtnetlink messages the third one asks. */
+/*
+ * Of four rtnetlink messages the third one asks. Generic netlink changes net-shapers,
+ * whose commands are 2 to 4.
+ */
+static bool tells(int fd, const struct nlmsghdr *msg)
+{
+	const struct genlmsghdr *head = NLMSG_DATA(msg);
+	int protocol = NETLINK_ROUTE;
+	socklen_t len = sizeof(protocol);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len);
+	if (protocol == NETLINK_GENERIC)
+		return msg->nlmsg_type > GENL_ID_CTRL && head->cmd >= 2 && head->cmd <= 4;
+	return msg->nlmsg_type >= RTM_BASE && (msg->nlmsg_type & 3) != 2;
+}
+
 static ssize_t faulty_send(void *priv, int fd, const void *data, size_t len)
 {
-	const struct nlmsghdr *msg = data;
-	int err =
-		msg->nlmsg_type >= RTM_BASE && (msg->nlmsg_type & 3) != 2 ? change() : 0;
+	int err = tells(fd, data) ? change() : 0;
 
 	return err ? err : vtc__sys_kernel.nl_send(priv, fd, data, len);
 }

@@ -273,6 +273,31 @@ START_TEST(mqprio_that_is_lost_comes_back)
 }
 END_TEST
 
+/* The same queueing discipline of the same parts, made by somebody else. */
+START_TEST(other_rates_of_mqprio_are_put_right)
+{
+	struct vtc_pool_audit audit = { .sz = sizeof(audit) };
+	struct vtc_pool *a = make_queues("a", 0, 4, 2);
+	const char *classes;
+
+	ck_rate(a, 0, 8 * MBIT, 80 * MBIT, VTC_RATE_NOT_ASKED, VTC_RATE_EXACT,
+		VTC_RATE_EXACT, "mqprio");
+	ck_assert_errno(vtc_pool_audit(a, &audit), 0);
+	ck_assert_uint_eq(audit.repaired, 0);
+	classes = lab_read(CLASSES, nic);
+	lab_do("tc qdisc del dev %s root && tc qdisc add dev %s root handle 7674: mqprio "
+	       "num_tc 2 map 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 queues 4@0 2@4 hw 1 mode "
+	       "channel shaper bw_rlimit min_rate 0bit 8mbit max_rate 0bit 8mbit",
+	       nic, nic);
+	ck_assert_str_ne(lab_read(CLASSES, nic), classes);
+	ck_assert_errno(vtc_pool_audit(a, &audit), 0);
+	ck_assert_uint_eq(audit.repaired, 1);
+	ck_assert_has(audit.text, "other rates");
+	ck_assert_str_eq(lab_read(CLASSES, nic), classes);
+	ck_assert_errno(vtc_pool_release(a), 0);
+}
+END_TEST
+
 /* Pools that the card sorts for: the parts are those of their queues, also later. */
 START_TEST(channels_follow_the_pools)
 {
@@ -373,6 +398,7 @@ static Suite *queue_suite(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, channels_of_mqprio);
 	tcase_add_test(tcase, mqprio_that_is_lost_comes_back);
+	tcase_add_test(tcase, other_rates_of_mqprio_are_put_right);
 	tcase_add_test(tcase, channels_follow_the_pools);
 	tcase_add_test(tcase, with_somebody_elses_root_queues_have_limits);
 	suite_add_tcase(suite, tcase);

@@ -40,7 +40,8 @@ static struct vtc_ctx *ctx;
 static const char *state(void)
 {
 	return lab_do("ethtool -l " CARD " && ethtool -x " CARD " && ethtool -k " CARD
-		      " && ethtool -n " CARD " && ip -o link show | cut -d: -f2 | sort &&"
+		      " && ethtool -n " CARD " && bridge fdb show dev " CARD
+		      " self && ip -o link show | cut -d: -f2 | sort &&"
 		      "ip -d link show " CARD " | sed 's/prog.*/prog/' && "
 		      "find /sys/fs/bpf -type f");
 }
@@ -85,13 +86,28 @@ static void read_counters(uint64_t counters[QUEUES])
 	}
 }
 
-static void send_frames(const struct vtc_mac *to, int vlan)
+/* The same frame of several senders; theirs is the place behind the address. */
+static void send_each(uint8_t frame[64])
 {
 	struct sockaddr_ll address = { .sll_family = AF_PACKET };
-	uint8_t frame[64] = { 0 };
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	address.sll_ifindex = (int)if_nametoindex(WIRE);
+	/* The card's hash is of the sender. */
+	for (int i = 0; i < FRAMES; i++) {
+		memcpy(frame + ETH_ALEN, (uint8_t[]){ 2, 0, 0, 0, 1, (uint8_t)i },
+		       ETH_ALEN);
+		if (sendto(fd, frame, 64, 0, (struct sockaddr *)&address,
+			   sizeof(address)) != 64)
+			vtct_die("send: %s", strerror(errno));
+	}
+	close(fd);
+}
+
+static void send_frames(const struct vtc_mac *to, int vlan)
+{
+	uint8_t frame[64] = { 0 };
+
 	memcpy(frame, to->addr, ETH_ALEN);
 	frame[12] = vlan == NO_VLAN ? 0x88 : 0x81;
 	frame[13] = vlan == NO_VLAN ? 0xb5 : 0x00;
@@ -99,15 +115,18 @@ static void send_frames(const struct vtc_mac *to, int vlan)
 	frame[15] = vlan == NO_VLAN ? 0 : (uint8_t)vlan;
 	frame[16] = 0x88;
 	frame[17] = 0xb5;
-	/* The card's hash is of the sender. */
-	for (int i = 0; i < FRAMES; i++) {
-		memcpy(frame + ETH_ALEN, (uint8_t[]){ 2, 0, 0, 0, 1, (uint8_t)i },
-		       ETH_ALEN);
-		if (sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&address,
-			   sizeof(address)) != sizeof(frame))
-			vtct_die("send: %s", strerror(errno));
-	}
-	close(fd);
+	send_each(frame);
+}
+
+/* An 802.1ad tag, and behind it one of 802.1Q. */
+static void send_two_tags(const struct vtc_mac *to, uint8_t outer, uint8_t inner)
+{
+	uint8_t frame[64] = { 0 };
+
+	memcpy(frame, to->addr, ETH_ALEN);
+	memcpy(frame + 12,
+	       (uint8_t[]){ 0x88, 0xa8, 0, outer, 0x81, 0x00, 0, inner, 0x88, 0xb5 }, 10);
+	send_each(frame);
 }
 
 static uint64_t moved(const uint64_t before[QUEUES], unsigned int *ret_queues)
@@ -161,6 +180,11 @@ static struct vtc_pool *request(const char *name, uint32_t queues, const char *t
 	ck_assert_msg(vtc_pool_request(ctx, CARD, &opts, &pool) == 0, "%s",
 		      lab_error(ctx));
 	return pool;
+}
+
+static struct vtc_pool *request_xdp(const char *name)
+{
+	return pools_request(ctx, CARD, name, VTC_POOL_BACKEND_XDP, TARGET, 0);
 }
 
 static void refuse(enum vtc_pool_backend backend, int want, const char *part)
@@ -292,6 +316,41 @@ START_TEST(a_card_without_spare_channels_gives_up_some)
 }
 END_TEST
 
+static uint32_t end_of(struct vtc_pool *pool)
+{
+	struct vtc_pool_info info = pools_info(pool);
+
+	return info.queue_first + info.queue_count;
+}
+
+/* A queue can have the socket of one port. */
+START_TEST(a_pool_without_queues_of_its_own_leaves_those_of_others)
+{
+	struct vtc_pool *a = request("a", 1, NULL), *b = request_xdp("b"), *c;
+
+	expect_queue(a, 4);
+	ck_assert_uint_eq(pools_info(b).queue_first, 0);
+	ck_assert_uint_eq(end_of(b), 4);
+	c = request("c", 1, NULL);
+	expect_queue(c, 5);
+	pools_release(ctx, a);
+	pools_release(ctx, b);
+	pools_release(ctx, c);
+
+	load("queues=4");
+	b = request_xdp("b");
+	ck_assert_uint_eq(end_of(b), 4);
+	refuse(VTC_POOL_BACKEND_NTUPLE, -ENOSPC, "no queues left");
+	pools_release(ctx, b);
+	a = request("a", 1, NULL);
+	expect_queue(a, 3);
+	b = request_xdp("b");
+	ck_assert_uint_eq(end_of(b), 3);
+	pools_release(ctx, a);
+	pools_release(ctx, b);
+}
+END_TEST
+
 START_TEST(a_table_of_the_users_comes_back)
 {
 	const char *before;
@@ -302,6 +361,27 @@ START_TEST(a_table_of_the_users_comes_back)
 	pool = request("vm", 1, NULL);
 	pools_release(ctx, pool);
 	expect_state(before);
+}
+END_TEST
+
+/* As with igb: when channels are added the driver makes its table anew. */
+START_TEST(a_default_table_in_blocks_is_no_users)
+{
+	const char *before;
+	struct vtc_pool *a, *b;
+
+	load("rss_blocks=1");
+	before = state();
+	a = request("a", 1, NULL);
+	b = request("b", 1, NULL);
+	ck_assert_uint_eq(queues_of(&stranger, NO_VLAN) & ~STACK, 0);
+	pools_release(ctx, a);
+	pools_release(ctx, b);
+	expect_state(before);
+	/* It follows the channels again. */
+	lab_do("ethtool -L " CARD " combined 2");
+	ck_assert_has(lab_do("ethtool -x " CARD " | grep '24:'"), " 1 ");
+	ck_assert_has_not(lab_do("ethtool -x " CARD " | grep '24:'"), " 2 ");
 }
 END_TEST
 
@@ -566,6 +646,129 @@ START_TEST(frames_without_tag_are_told_apart_by_the_guard)
 }
 END_TEST
 
+/* A card that takes the outer of two tags off would leave one for the inner VLAN. */
+START_TEST(of_two_tags_the_outer_one_counts)
+{
+	const char *before;
+	struct vtc_pool *outer, *inner;
+
+	lab_do("ethtool -K " CARD " rx-vlan-stag-hw-parse on");
+	before = state();
+	outer = request_xdp("outer");
+	inner = request_xdp("inner");
+	ck_assert_has(lab_do("ethtool -k " CARD " | grep rx-vlan-stag-hw-parse"), "off");
+	pools_add(ctx, outer, pools_both(&mine, 10));
+	pools_add(ctx, inner, pools_both(&mine, 20));
+	send_two_tags(&mine, 10, 20);
+	ck_assert(lab_wait(pools_stats(ctx, outer).rx_packets >= FRAMES));
+	ck_assert_uint_eq(pools_stats(ctx, inner).rx_packets, 0);
+	pools_release(ctx, outer);
+	pools_release(ctx, inner);
+	expect_state(before);
+}
+END_TEST
+
+START_TEST(tags_that_cannot_be_seen_are_told_of)
+{
+	struct vtc_pool *pool;
+
+	load("vlan_fixed=1");
+	pool = request_xdp("vm");
+	ck_assert_has(pools_info(pool).note, "VLAN tags that the driver takes off");
+	pools_refuse(ctx, pool, pools_both(&mine, 5), -EOPNOTSUPP, "before the guard");
+	pools_add(ctx, pool, pools_mac(&mine));
+	pools_release(ctx, pool);
+	load("");
+	pool = request_xdp("vm");
+	ck_assert_has_not(pools_info(pool).note, "VLAN");
+	pools_release(ctx, pool);
+}
+END_TEST
+
+static const char *addresses(void)
+{
+	return lab_do("bridge fdb show dev " CARD " self");
+}
+
+static void expect_received(enum vtc_pool_backend backend)
+{
+	struct vtc_pool *pool = pools_request(ctx, CARD, "vm", backend, TARGET, 0);
+	uint64_t before;
+
+	pools_add(ctx, pool, pools_mac(&mine));
+	ck_assert_str_eq(pools_info(pool).note, "");
+	before = pools_stats(ctx, pool).rx_packets;
+	send_frames(&mine, NO_VLAN);
+	send_frames(&mine, 5);
+	ck_assert(lab_wait(pools_stats(ctx, pool).rx_packets >= before + 2 * FRAMES));
+	pools_release(ctx, pool);
+}
+
+/* A card that is no port of a bridge takes what is for itself, and what it is told of. */
+START_TEST(the_card_is_told_what_to_receive)
+{
+	static const enum vtc_pool_backend backends[] = { VTC_POOL_BACKEND_NTUPLE,
+							  VTC_POOL_BACKEND_XDP,
+							  VTC_POOL_BACKEND_TC };
+	const char *before;
+
+	load("unicast_filter=1 vlan_filter=1");
+	before = addresses();
+	for (int i = 0; i < 3; i++) {
+		const char *was = state();
+
+		expect_received(backends[i]);
+		expect_state(was);
+		ck_assert_str_eq(addresses(), before);
+	}
+}
+END_TEST
+
+START_TEST(an_address_goes_with_the_last_that_needs_it)
+{
+	struct vtc_filter five = pools_both(&mine, 5), six = pools_both(&mine, 6);
+	struct vtc_pool *a, *b;
+
+	load("unicast_filter=1");
+	a = request_xdp("a");
+	b = request_xdp("b");
+	pools_add(ctx, a, five);
+	pools_add(ctx, a, six);
+	pools_add(ctx, b, pools_mac(&mine));
+	ck_assert_has(addresses(), "02:11:00:00:00:01");
+	ck_assert_errno(vtc_pool_remove_filter(a, &five), 0);
+	pools_release(ctx, b);
+	ck_assert_has(addresses(), "02:11:00:00:00:01");
+	lab_do("bridge fdb del 02:11:00:00:00:01 dev " CARD " self");
+	expect_repair(a, "not told of an address");
+	ck_assert_has(addresses(), "02:11:00:00:00:01");
+	pools_release(ctx, a);
+	ck_assert_has_not(addresses(), "02:11:00:00:00:01");
+	/* One that somebody else added stays. */
+	lab_do("bridge fdb add 02:11:00:00:00:01 dev " CARD " self");
+	a = request_xdp("a");
+	pools_add(ctx, a, five);
+	pools_release(ctx, a);
+	ck_assert_has(addresses(), "02:11:00:00:00:01");
+}
+END_TEST
+
+START_TEST(a_card_that_cannot_be_told_is_told_of)
+{
+	struct vtc_pool *pool;
+
+	load("unicast_filter=1 no_addresses=1 vlan_filter=2");
+	pool = request_xdp("vm");
+	ck_assert_has(pools_info(pool).note, "rx-vlan-filter is on");
+	pools_add(ctx, pool, pools_mac(&mine));
+	ck_assert_has(pools_info(pool).note, "cannot be told of an address");
+	ck_assert_uint_eq(pools_audit(ctx, pool), 0);
+	lab_do("ip link set " CARD " promisc on");
+	(void)queues_of(&mine, 5);
+	pools_release(ctx, pool);
+}
+END_TEST
+
 /* As with igb: a MAC and a tag would be two rules of which either is enough. */
 START_TEST(where_and_is_or_the_mac_alone_is_matched)
 {
@@ -582,6 +785,42 @@ START_TEST(where_and_is_or_the_mac_alone_is_matched)
 	pools_refuse(ctx, b, pools_vlan(6), -EOPNOTSUPP, "VLAN");
 	pools_release(ctx, a);
 	pools_release(ctx, b);
+}
+END_TEST
+
+/* A filter goes whose rule on the card is another's as well; then that one goes. */
+static void expect_shared(struct vtc_filter a, struct vtc_filter b, int vlan)
+{
+	struct vtc_pool *pool = request("vm", 1, NULL);
+
+	pools_add(ctx, pool, a);
+	pools_add(ctx, pool, b);
+	ck_assert_has(lab_do("ethtool -n " CARD), "Total 1 rules");
+	ck_assert_errno(vtc_pool_remove_filter(pool, &a), 0);
+	ck_assert_has(lab_do("ethtool -n " CARD), "Total 1 rules");
+	ck_assert_uint_eq(queues_of(&mine, vlan), ON(4));
+	ck_assert_uint_eq(pools_audit(ctx, pool), 0);
+	lab_do("ethtool -n " CARD " | sed -n 's/Filter: //p' | "
+	       "xargs ethtool -N " CARD " delete");
+	expect_repair(pool, "flow rule MAC 02:11:00:00:00:01");
+	ck_assert_uint_eq(queues_of(&mine, vlan), ON(4));
+	pools_add(ctx, pool, a);
+	ck_assert_errno(vtc_pool_remove_filter(pool, &b), 0);
+	ck_assert_has(lab_do("ethtool -n " CARD), "Total 1 rules");
+	ck_assert_errno(vtc_pool_remove_filter(pool, &a), 0);
+	ck_assert_has(lab_do("ethtool -n " CARD), "Total 0 rules");
+	pools_release(ctx, pool);
+}
+
+START_TEST(a_rule_of_two_filters_goes_with_the_last)
+{
+	const char *before = state();
+
+	expect_shared(pools_both(&mine, 0), pools_mac(&mine), NO_VLAN);
+	expect_shared(pools_mac(&mine), pools_both(&mine, 0), NO_VLAN);
+	expect_state(before);
+	load("driver=igb vlan_mask=0xe000");
+	expect_shared(pools_both(&mine, 10), pools_both(&mine, 20), 20);
 }
 END_TEST
 
@@ -676,6 +915,9 @@ START_TEST(refusals_change_nothing_and_say_why)
 	habit("refuse_features", "0");
 	habit("rss_fixed", "1");
 	refuse(VTC_POOL_BACKEND_NTUPLE, -EOPNOTSUPP, "does not let it be set");
+	load("driver=bnxt_en location_any=1 rules_need_up=1");
+	lab_do("ip link set " CARD " down");
+	refuse(VTC_POOL_BACKEND_NTUPLE, -EAGAIN, "while the interface is up");
 	load("ntuple_fixed=1 forward_fixed=1");
 	refuse(VTC_POOL_BACKEND_NTUPLE, -EOPNOTSUPP, "rx-ntuple-filter is fixed off");
 	refuse(VTC_POOL_BACKEND_MACVLAN, -EOPNOTSUPP, "l2-fwd-offload is fixed off");
@@ -700,6 +942,31 @@ START_TEST(left_to_itself_the_library_takes_the_rules)
 	ck_assert_errno(vtc_pool_request(ctx, CARD, &opts, &pool), 0);
 	ck_assert_uint_eq(pools_info(pool).backend, VTC_POOL_BACKEND_MACVLAN);
 	pools_release(ctx, pool);
+}
+END_TEST
+
+/* As with ice before Linux 6.11: there are rules, but none that matches a MAC. */
+START_TEST(a_card_without_rules_for_a_mac_is_left_to_the_program)
+{
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+	struct vtc_pool *pool;
+	const char *before, *why;
+
+	load("forward_fixed=1 no_ether=1");
+	refuse(VTC_POOL_BACKEND_NTUPLE, -EOPNOTSUPP, "takes no rule that sends");
+	before = state();
+	opts.name = "vm";
+	ck_assert_errno(vtc_pool_request(ctx, CARD, &opts, &pool), 0);
+	ck_assert_uint_eq(pools_info(pool).backend, VTC_POOL_BACKEND_XDP);
+	ck_assert_int_eq(vtc_pool_choice_get_reason(vtc_pool_get_choice(pool),
+						    VTC_POOL_BACKEND_NTUPLE, &why),
+			 0);
+	ck_assert_has(why, "takes no rule that sends");
+	pools_add(ctx, pool, pools_mac(&mine));
+	(void)queues_of(&mine, NO_VLAN);
+	ck_assert_uint_eq(pools_stats(ctx, pool).rx_packets, FRAMES);
+	pools_release(ctx, pool);
+	expect_state(before);
 }
 END_TEST
 
@@ -860,7 +1127,9 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, without_a_table_of_their_own_the_first_queue_has_all);
 	tcase_add_test(tcase, a_hole_is_filled);
 	tcase_add_test(tcase, a_card_without_spare_channels_gives_up_some);
+	tcase_add_test(tcase, a_pool_without_queues_of_its_own_leaves_those_of_others);
 	tcase_add_test(tcase, a_table_of_the_users_comes_back);
+	tcase_add_test(tcase, a_default_table_in_blocks_is_no_users);
 	tcase_add_test(tcase, rules_of_others_stay);
 	tcase_add_test(tcase, a_rule_that_somebody_changed_is_left);
 	tcase_add_test(tcase, a_filter_that_goes_takes_its_rule_along);
@@ -877,7 +1146,13 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, the_vlan_mask_that_the_driver_takes_is_found);
 	tcase_add_test(tcase, a_driver_that_takes_no_vlan_is_told_of);
 	tcase_add_test(tcase, frames_without_tag_are_told_apart_by_the_guard);
+	tcase_add_test(tcase, of_two_tags_the_outer_one_counts);
+	tcase_add_test(tcase, tags_that_cannot_be_seen_are_told_of);
+	tcase_add_test(tcase, the_card_is_told_what_to_receive);
+	tcase_add_test(tcase, an_address_goes_with_the_last_that_needs_it);
+	tcase_add_test(tcase, a_card_that_cannot_be_told_is_told_of);
 	tcase_add_test(tcase, where_and_is_or_the_mac_alone_is_matched);
+	tcase_add_test(tcase, a_rule_of_two_filters_goes_with_the_last);
 	tcase_add_test(tcase, the_card_picks_the_place);
 	tcase_add_test(tcase, the_card_picks_the_place_and_does_not_say_so);
 	tcase_add_test(tcase, a_part_that_the_driver_drops_is_noticed);
@@ -885,6 +1160,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, rules_of_others_make_no_way);
 	tcase_add_test(tcase, refusals_change_nothing_and_say_why);
 	tcase_add_test(tcase, left_to_itself_the_library_takes_the_rules);
+	tcase_add_test(tcase, a_card_without_rules_for_a_mac_is_left_to_the_program);
 	tcase_add_test(tcase, frames_come_out_at_the_macvlan);
 	tcase_add_test(tcase, a_macvlan_has_one_address_and_no_vlan);
 	tcase_add_test(tcase, a_port_of_a_bridge_carries_no_macvlans);

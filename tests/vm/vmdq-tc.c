@@ -260,6 +260,61 @@ START_TEST(group_frames_are_copied_to_who_wants_them)
 }
 END_TEST
 
+static void expect_members(unsigned int untagged, unsigned int in_10, unsigned int in_20)
+{
+	expect_at("no tag", &everybody, NONE, NOBODY | untagged);
+	expect_at("priority only", &everybody, 3 << 13, NOBODY | untagged);
+	expect_at("VLAN 10", &everybody, 10, NOBODY | in_10);
+	expect_at("VLAN 20", &some, 5 << 13 | 20, NOBODY | in_20);
+}
+
+static void remove_filter(unsigned int pool, struct vtc_filter filter)
+{
+	ck_assert_msg(vtc_pool_remove_filter(pools[pool], &filter) == 0, "%s",
+		      lab_error(ctx));
+}
+
+START_TEST(copies_go_by_the_vlans_of_the_filters)
+{
+	const unsigned int a = AT(GUEST), b = AT(GUEST + 1);
+	const char *before = state(), *made;
+
+	request(0, VTC_POOL_F_GROUP_COPY);
+	request(1, VTC_POOL_F_GROUP_COPY);
+	plug_in("far", 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct vtc_mac mac = guest_mac(i);
+
+		pools_add(ctx, pools[i], pools_both(&mac, 0));
+		remove_filter(i, pools_mac(&mac));
+	}
+	settle();
+	expect_members(a | b, 0, 0);
+	pools_add(ctx, pools[0], pools_both(&common, 10));
+	expect_members(a | b, a, 0);
+	/* One copy, however many filters are of the VLAN. */
+	pools_add(ctx, pools[0], pools_vlan(10));
+	pools_add(ctx, pools[1], pools_both(&stranger, 20));
+	expect_members(a | b, a, b);
+	remove_filter(0, pools_both(&common, 10));
+	expect_members(a | b, a, b);
+	pools_add(ctx, pools[0], pools_mac(&common));
+	expect_members(a | b, a, a | b);
+	made = state();
+	lab_do("tc filter del dev " CARD " ingress");
+	ck_assert_uint_gt(pools_audit(ctx, pools[0]), 0);
+	ck_assert_uint_gt(pools_audit(ctx, pools[1]), 0);
+	ck_assert_str_eq(state(), made);
+	expect_members(a | b, a, a | b);
+	remove_filter(0, pools_vlan(10));
+	expect_members(a | b, a, a | b);
+	remove_filter(0, pools_mac(&common));
+	expect_members(a | b, 0, b);
+	release_all(2);
+	ck_assert_str_eq(state(), before);
+}
+END_TEST
+
 START_TEST(a_pool_takes_everything_that_is_nobodys)
 {
 	request(0, VTC_POOL_F_EVERYTHING);
@@ -470,6 +525,41 @@ START_TEST(a_target_that_was_made_anew_is_found)
 }
 END_TEST
 
+/* The index of the target that is gone belongs to an interface that was moved here. */
+START_TEST(a_stranger_with_the_index_of_the_target_gets_nothing)
+{
+	const char *address = lab_read("class/net/guest0/address");
+	struct vtc_pool_audit audit = { .sz = sizeof(audit) };
+	struct vtc_mac mac = guest_mac(0);
+	long index = lab_read_number("class/net/target0/ifindex");
+
+	request(0, VTC_POOL_F_GROUP_COPY);
+	lab_do("ip netns add other && ip -n other link add stranger index %ld type veth "
+	       "peer name spy && ip -n other link set spy netns 1 && ip link del target0 && "
+	       "ip -n other link set stranger netns 1 && ip netns del other && "
+	       "ip link set stranger up && ip link set spy up",
+	       index);
+	ck_assert_int_eq(lab_read_number("class/net/stranger/ifindex"), index);
+	plug_in("far", 0);
+	settle();
+	/* There is no target of that name: its filters cannot be made anew. */
+	(void)vtc_pool_audit(pools[0], &audit);
+	ck_assert_uint_gt(audit.failed, 0);
+	expect_at("to the pool", &mac, NONE, NOBODY);
+	expect_at("to everybody", &everybody, NONE, NOBODY);
+	ck_assert_int_eq(lab_read_number("class/net/spy/statistics/rx_packets"), 0);
+	wire_close(&wire);
+	lab_do("ip link del stranger");
+	make_pair("target0", "guest0");
+	lab_do("ip link set guest0 address %s", address);
+	ck_assert_uint_gt(pools_audit(ctx, pools[0]), 0);
+	plug_in("far", 1);
+	settle();
+	expect_at("to the pool", &mac, NONE, AT(GUEST));
+	release_all(1);
+}
+END_TEST
+
 START_TEST(frames_are_counted)
 {
 	const uint64_t len = 14 + WIRE_PAYLOAD;
@@ -588,6 +678,7 @@ int main(void)
 	tcase_add_test(tcase, vlan_0_is_no_tag_or_one_with_a_priority_only);
 	tcase_add_test(tcase, a_hidden_tag_is_seen);
 	tcase_add_test(tcase, group_frames_are_copied_to_who_wants_them);
+	tcase_add_test(tcase, copies_go_by_the_vlans_of_the_filters);
 	tcase_add_test(tcase, a_pool_takes_everything_that_is_nobodys);
 	tcase_add_test(tcase, filters_at_random_sort_as_documented);
 	tcase_add_test(tcase, what_others_have_stays);
@@ -595,6 +686,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_lost_is_made_again);
 	tcase_add_test(tcase, what_somebody_changed_is_left_alone);
 	tcase_add_test(tcase, a_target_that_was_made_anew_is_found);
+	tcase_add_test(tcase, a_stranger_with_the_index_of_the_target_gets_nothing);
 	tcase_add_test(tcase, frames_are_counted);
 	tcase_add_test(tcase, a_killed_process_leaves_nothing);
 	tcase_add_test(tcase, a_fault_at_any_change_leaves_nothing);

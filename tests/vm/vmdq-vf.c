@@ -399,6 +399,70 @@ START_TEST(what_is_lost_is_set_again)
 }
 END_TEST
 
+/* Port 1 of the wire is behind the bridge then. */
+START_TEST(a_port_of_a_bridge_goes_on_with_port_vlans)
+{
+	struct vtc_mac mac = vm_mac(0), other = vm_mac(1);
+
+	lab_do("ip link add vfbridge type bridge && ip link add port type veth peer name "
+	       "stack && ip link set port master vfbridge && ip link set %s master "
+	       "vfbridge && for i in vfbridge port stack; do ip link set $i up; done",
+	       nic);
+	request(0, pools_both(&mac, 10));
+	ck_assert_str_eq(pools_info(pools[0]).note, "");
+	lab_do("ip link set %s up", pools_info(pools[0]).netdev);
+	ck_assert_int_eq(wire_add(&wire, "wire0"), 0);
+	ck_assert_int_eq(wire_add(&wire, "stack"), 0);
+	ck_assert_int_eq(wire_add(&wire, pools_info(pools[0]).netdev), 0);
+	wire.ports[VM].reach_tci = 10;
+	ck_assert_int_eq(wire_settle(&wire, LAB_WAIT_S * 1000), 0);
+	expect_at("to the pool", &mac, 10, AT(VM), NONE);
+	expect_at("to the pool's address in no VLAN", &mac, NONE, AT(PF), NONE);
+	expect_at("to the far side of the bridge", &wire.ports[PF].mac, NONE, AT(PF),
+		  NONE);
+	expect_at("to nobody", &stranger, NONE, AT(PF), NONE);
+	expect_at("to everybody", &everybody, NONE, AT(PF), NONE);
+	request(1, pools_mac(&other));
+	ck_assert_has(pools_info(pools[1]).note, "no port VLAN");
+	release_all(2);
+	lab_do("ip link del port && ip link del vfbridge");
+}
+END_TEST
+
+/* How many addresses the PF takes beside its own. */
+static unsigned int fill_table(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 64; i++)
+		if (lab_output("bridge fdb add 02:77:00:00:00:%02x dev %s self permanent "
+			       "2>&1",
+			       i, nic)[0])
+			break;
+	return i;
+}
+
+START_TEST(a_full_table_of_addresses_is_no_matter_to_pools)
+{
+	const char *before = state();
+	struct vtc_mac mac = vm_mac(0), other = vm_mac(1);
+	unsigned int count = fill_table();
+
+	ck_assert_uint_gt(count, 0);
+	ck_assert_uint_lt(count, 64);
+	request(0, pools_mac(&mac));
+	request(1, pools_both(&other, 10));
+	plug_in(2);
+	expect_at("to a pool", &mac, NONE, AT(VM), NONE);
+	expect_at("to a pool in a VLAN", &other, 10, AT(VM + 1), NONE);
+	expect_at("to the PF", &wire.ports[PF].mac, NONE, AT(PF), NONE);
+	release_all(2);
+	while (count--)
+		lab_do("bridge fdb del 02:77:00:00:00:%02x dev %s self", count, nic);
+	ck_assert_str_eq(state(), before);
+}
+END_TEST
+
 static void work(void)
 {
 	struct vtc_mac mac = vm_mac(0), other = vm_mac(1);
@@ -497,6 +561,8 @@ int main(void)
 	tcase_add_test(tcase, attributes_of_the_administrator_come_back);
 	tcase_add_test(tcase, what_somebody_changed_stays);
 	tcase_add_test(tcase, what_is_lost_is_set_again);
+	tcase_add_test(tcase, a_port_of_a_bridge_goes_on_with_port_vlans);
+	tcase_add_test(tcase, a_full_table_of_addresses_is_no_matter_to_pools);
 	tcase_add_test(tcase, a_killed_process_gives_its_vfs_back);
 	tcase_add_test(tcase, a_fault_at_any_change_leaves_nothing);
 	tcase_add_test(tcase, frames_are_counted_by_the_vfs_interface);

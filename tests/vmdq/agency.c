@@ -127,10 +127,13 @@ static const char *said(struct vtc_ctx *ctx)
 
 /* ---- Frames: all of one follows from its number, its receiver and its tag ---- */
 
+struct vm;
+
 struct traffic {
 	const uint8_t *to;
 	int vlan;
 	unsigned int number;
+	const struct vm *owner; /* who alone may get it; NULL: no machine */
 };
 
 static size_t build(const struct traffic *t, uint8_t *frame)
@@ -157,7 +160,7 @@ static size_t build(const struct traffic *t, uint8_t *frame)
 
 static void send_one(const uint8_t *to, int vlan, unsigned int number)
 {
-	struct traffic t = { to, vlan, number };
+	struct traffic t = { to, vlan, number, NULL };
 	uint8_t frame[LEN_MAX + 8];
 	size_t len = build(&t, frame);
 
@@ -297,6 +300,7 @@ static long receive(struct vm *vm, const struct traffic *sent)
 		return -1;
 	number = number_of(got);
 	ck_assert_uint_lt(number, FRAMES);
+	ck_assert_ptr_eq(sent[number].owner, vm);
 	ck_assert_int_eq(n, (long)build(&sent[number], want));
 	ck_assert_mem_eq(got, want, (size_t)n);
 	vm->got++;
@@ -309,7 +313,7 @@ static void expect(struct vm *vm, const uint8_t *to, int vlan, unsigned int numb
 	static struct traffic sent[FRAMES];
 
 	post(vm);
-	sent[number] = (struct traffic){ to, vlan, number };
+	sent[number] = (struct traffic){ to, vlan, number, vm };
 	send_one(to, vlan, number);
 	work(1);
 	ck_assert_int_eq(receive(vm, sent), number);
@@ -346,6 +350,7 @@ START_TEST(each_machine_gets_its_own)
 	static const uint8_t *const macs[] = { mac_a, mac_b, mac_x, mac_host };
 	static struct traffic sent[FRAMES];
 	struct vm a = vm_new("a", NULL, 0), b = vm_new("b", NULL, 0);
+	const struct vm *const owners[] = { &a, &b, NULL };
 	unsigned int want[3] = { 0 }, number = 0, others = 0;
 
 	filter(a.pool, mac_a, NET_VLAN_NONE);
@@ -368,7 +373,7 @@ START_TEST(each_machine_gets_its_own)
 			else if ((mac == mac_b && vlan == 5) ||
 				 (mac == mac_x && vlan == 11))
 				to = 1;
-			sent[number] = (struct traffic){ mac, vlan, number };
+			sent[number] = (struct traffic){ mac, vlan, number, owners[to] };
 			send_one(mac, vlan, number);
 			want[to]++;
 			ours += to < 2;
@@ -400,7 +405,7 @@ START_TEST(what_machines_send_leaves_by_the_card)
 
 	filter(a.pool, mac_a, NET_VLAN_NONE);
 	for (unsigned int i = 0; i < 500; i++) {
-		struct traffic t = { mac_host, i % 2 ? 7 : NET_VLAN_NONE, i };
+		struct traffic t = { mac_host, i % 2 ? 7 : NET_VLAN_NONE, i, NULL };
 		size_t len = build(&t, frame);
 
 		ck_assert(ringport_send(a.guest, i % QUEUES, header, frame, len, 1));
@@ -412,6 +417,26 @@ START_TEST(what_machines_send_leaves_by_the_card)
 	ck_assert(stats.valid & VTC_POOL_STAT_TX_PACKETS);
 	ck_assert_uint_eq(stats.tx_packets, 500);
 	to_host(501);
+	vm_free(&a);
+}
+END_TEST
+
+/* The relay does not run. */
+START_TEST(what_a_port_has_no_room_for_is_counted)
+{
+	struct vtc_pool_stats stats = { .sz = sizeof(stats) };
+	struct vm a = vm_new("a", NULL, 0);
+
+	filter(a.pool, mac_a, NET_VLAN_NONE);
+	ck_assert_errno(vtc_pool_get_stats(a.pool, &stats), 0);
+	ck_assert(stats.valid & VTC_POOL_STAT_RX_DROPPED);
+	ck_assert_uint_eq(stats.rx_dropped, 0);
+	for (unsigned int i = 0; i < 3000; i++)
+		send_one(mac_a, NET_VLAN_NONE, i % FRAMES);
+	to_host(1);
+	ck_assert_errno(vtc_pool_get_stats(a.pool, &stats), 0);
+	ck_assert_uint_gt(stats.rx_dropped, 0);
+	ck_assert_uint_le(stats.rx_dropped, 3000);
 	vm_free(&a);
 }
 END_TEST
@@ -448,7 +473,7 @@ START_TEST(an_interface_of_its_own)
 	struct vtc__backend delivers = vtc__backend_vf;
 	static const uint8_t header[12];
 	uint8_t frame[LEN_MAX + 8];
-	struct traffic t = { mac_host, 9, 77 };
+	struct traffic t = { mac_host, 9, 77, NULL };
 	struct vm a;
 	int near, far;
 
@@ -469,7 +494,7 @@ START_TEST(an_interface_of_its_own)
 	for (unsigned int i = 0; i < 20; i++) {
 		const uint8_t *to = i % 4 == 3 ? mac_all : i % 2 ? mac_a : mac_b;
 		uint8_t got_header[12], got[LEN_MAX + 8];
-		struct traffic sent = { to, i % 3 ? (int)i : NET_VLAN_NONE, i };
+		struct traffic sent = { to, i % 3 ? (int)i : NET_VLAN_NONE, i, NULL };
 
 		ringport_post(a.guest, 0, 1);
 		send_one(sent.to, sent.vlan, i);
@@ -506,7 +531,7 @@ START_TEST(spread_over_the_queues_of_a_guest)
 	for (unsigned int i = 0; i < 320; i++) {
 		uint8_t mac[6] = { 2, 1, 0, 0, 0, (uint8_t)(i % 16) }, header[12];
 		uint8_t got[LEN_MAX + 8], want[LEN_MAX + 8];
-		struct traffic t = { mac, 5, i };
+		struct traffic t = { mac, 5, i, NULL };
 		unsigned int q = 0;
 		long n;
 
@@ -647,6 +672,7 @@ START_TEST(a_pool_has_one_port)
 	ck_assert_errno(vtc_pool_release(a.pool), -EBUSY);
 	o.flags = 1u << 20;
 	ck_assert_errno(vtc_pool_open_port(a.pool, &o, &port), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(said(rig.ctx), "opts.flags"));
 	ck_assert_errno(vtc_pool_open_port(NULL, NULL, &port), -EINVAL);
 	ck_assert_errno(vtc_pool_open_port(a.pool, NULL, NULL), -EINVAL);
 	rate.weight = 4;
@@ -663,6 +689,158 @@ START_TEST(a_pool_has_one_port)
 	o.flags = VTC_POOL_PORT_F_SPREAD | VTC_POOL_PORT_F_COPY;
 	ck_assert_errno(vtc_pool_open_port(a.pool, &o, &a.port), 0);
 	vm_free(&a);
+}
+END_TEST
+
+START_TEST(what_is_wrong_with_a_ports_options_is_said)
+{
+	struct vtc_pool *pool = request(rig.ctx, "a", NULL, VTC_POOL_F_GENERIC_XDP);
+	struct vtc_pool_port_opts o = VTC_POOL_PORT_OPTS_INIT;
+	struct vtc_port *port = NULL;
+
+	o.flags = VTC_POOL_PORT_F_ZEROCOPY;
+	ck_assert_errno(vtc_pool_open_port(pool, &o, &port), -EOPNOTSUPP);
+	ck_assert_ptr_nonnull(strstr(said(rig.ctx), "generic"));
+	o.flags = 0;
+	o.ring_size = 48;
+	ck_assert_errno(vtc_pool_open_port(pool, &o, &port), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(said(rig.ctx), "ring_size"));
+	o.ring_size = 0;
+	o.queue_pairs = VTC_PORT_QUEUE_PAIRS_MAX + 1;
+	ck_assert_errno(vtc_pool_open_port(pool, &o, &port), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(said(rig.ctx), "opts.queue_pairs"));
+	ck_assert_ptr_null(port);
+	ck_assert_errno(vtc_pool_release(pool), 0);
+}
+END_TEST
+
+/* ---- Fair transmit ---- */
+
+#define SENDERS	 4
+#define FLOOD	 3	 /* it sends on all queues, and has the smallest weight */
+#define BUDGET	 64	 /* packets between two looks at the wire */
+#define MEASURED 3000000 /* bytes */
+
+struct sender {
+	struct vm vm;
+	uint32_t weight;
+	unsigned int queues, len;
+	uint64_t bytes; /* that came out at the far end */
+};
+
+static void sender_new(struct sender *s, const char *name)
+{
+	struct vtc_rate_answer answer = { .sz = sizeof(answer) };
+	struct vtc_rate rate = VTC_RATE_INIT;
+
+	s->vm = vm_new(name, NULL, 0);
+	rate.weight = s->weight;
+	ck_assert_errno(vtc_pool_set_rate(s->vm.pool, &rate, &answer), 0);
+	ck_assert_int_eq(answer.weight, VTC_RATE_APPROXIMATE);
+}
+
+/* Who it is from is in its source address. */
+static void send_all(struct sender *s, unsigned int number)
+{
+	static const uint8_t header[12];
+	uint8_t frame[2048] = { 2, 0, 0, 0, 0, 0xee, 2, 0x77, 0, 0, 0, (uint8_t)number };
+
+	frame[12] = 0x88;
+	frame[13] = 0xb5;
+	for (unsigned int q = 0; q < s->queues; q++) {
+		while (ringport_send(s->vm.guest, q, header, frame, s->len, 1))
+			;
+		ringport_kick(s->vm.guest, q);
+	}
+}
+
+static void count_at_wire(struct sender *senders)
+{
+	uint8_t frame[2048];
+	ssize_t n;
+
+	while ((n = recv(wire, frame, sizeof(frame), MSG_DONTWAIT)) > 0) {
+		if (frame[6] == 2 && frame[7] == 0x77 && frame[11] < SENDERS)
+			senders[frame[11]].bytes += (uint64_t)n;
+	}
+}
+
+static uint64_t sum_of(const struct sender *senders)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < SENDERS; i++)
+		sum += senders[i].bytes;
+	return sum;
+}
+
+/* What all send between two looks must be there at the second. */
+static void make_room_at_wire(void)
+{
+	int bytes = 16 << 20;
+
+	if (setsockopt(wire, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		vtct_skip("no large buffer for a socket: %s", strerror(errno));
+}
+
+/* Everybody always has more to send; deaf: what comes for it nobody takes. */
+static void send_for_long(struct sender *senders, const struct vm *deaf)
+{
+	for (int turn = 0; sum_of(senders) < MEASURED; turn++) {
+		ck_assert_int_lt(turn, 100000);
+		for (unsigned int i = 0; i < SENDERS; i++)
+			send_all(&senders[i], i);
+		for (unsigned int i = 0; deaf && i < BUDGET; i++)
+			send_one(mac_x, NET_VLAN_NONE, i);
+		(void)vtc_relay_process(rig.relay, BUDGET);
+		count_at_wire(senders);
+	}
+}
+
+static void check_sending(bool blocked)
+{
+	struct sender senders[SENDERS] = {
+		{ .weight = 1, .queues = 1, .len = 1514 },
+		{ .weight = 2, .queues = 1, .len = 700 },
+		{ .weight = 4, .queues = 1, .len = 300 },
+		{ .weight = 1, .queues = QUEUES, .len = 1514 }
+	};
+	struct vm deaf;
+
+	make_room_at_wire();
+	for (unsigned int i = 0; i < SENDERS; i++) {
+		char name[] = { 'v', 'm', (char)('0' + i), 0 };
+
+		sender_new(&senders[i], name);
+	}
+	if (blocked) {
+		deaf = vm_new("deaf", NULL, 0);
+		filter(deaf.pool, mac_x, NET_VLAN_NONE);
+	}
+	send_for_long(senders, blocked ? &deaf : NULL);
+	for (unsigned int i = 0; i < SENDERS; i++) {
+		double share = (double)senders[i].bytes / (double)sum_of(senders);
+		double want = senders[i].weight / 8.0;
+
+		ck_assert_msg(share > want * 0.9 && share < want * 1.1,
+			      "%s%u of weight %u: a share of %.4f, not %.4f",
+			      i == FLOOD ? "the flood, " : "", i, senders[i].weight,
+			      share, want);
+		vm_free(&senders[i].vm);
+	}
+	if (blocked)
+		vm_free(&deaf);
+}
+
+START_TEST(the_card_is_shared_by_weight)
+{
+	check_sending(false);
+}
+END_TEST
+
+START_TEST(the_card_is_shared_by_weight_beside_a_blocked_machine)
+{
+	check_sending(true);
 }
 END_TEST
 
@@ -897,12 +1075,16 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, each_machine_gets_its_own);
 	tcase_add_test(c, what_machines_send_leaves_by_the_card);
+	tcase_add_test(c, what_a_port_has_no_room_for_is_counted);
 	tcase_add_test(c, group_frames_are_for_members_of_the_vlan);
 	tcase_add_test(c, an_interface_of_its_own);
 	tcase_add_test(c, spread_over_the_queues_of_a_guest);
 	tcase_add_test(c, large_frames_go_to_the_machine_too);
 	tcase_add_test(c, a_queue_to_send_by_alone);
 	tcase_add_test(c, a_pool_has_one_port);
+	tcase_add_test(c, what_is_wrong_with_a_ports_options_is_said);
+	tcase_add_test(c, the_card_is_shared_by_weight);
+	tcase_add_test(c, the_card_is_shared_by_weight_beside_a_blocked_machine);
 	tcase_add_test(c, a_program_that_was_taken_off_comes_back);
 	tcase_add_test(c, queues_with_sockets_stay);
 	tcase_add_test(c, frames_on_other_queues_go_to_the_target);

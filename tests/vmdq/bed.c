@@ -271,11 +271,12 @@ static bool is_ours(const uint8_t *frame, size_t len)
 	size_t at = 12;
 	uint16_t type;
 
-	if (len < 14 + TAG_LEN)
+	if (len < 14 + 2 * TAG_LEN)
 		return false;
 	memcpy(&type, frame + at, 2);
-	if (type == htons(ETHERTYPE_VLAN) || type == htons(0x88a8))
-		memcpy(&type, frame + at + TAG_LEN, 2);
+	for (int i = 0; i < 2; i++)
+		if (type == htons(ETHERTYPE_VLAN) || type == htons(0x88a8))
+			memcpy(&type, frame + (at += TAG_LEN), 2);
 	return type == htons(ETHERTYPE_TEST);
 }
 

@@ -14,6 +14,7 @@
 #include "vmdq/channels.h"
 #include "vmdq/ethtool.h"
 #include "vmdq/feature.h"
+#include "vmdq/queues.h"
 #include "vmdq/rss.h"
 #include "vmdq/rule.h"
 #include "vtct.h"
@@ -26,8 +27,14 @@ static struct {
 	uint32_t rules, listed, too_small; /* so often the list has grown meanwhile */
 	uint32_t indir_size, indir_size_later;
 	uint32_t names, names_later;
+	uint8_t form[3]; /* how the RSS hash is formed */
 	unsigned int asked;
 } answer;
+
+/* How the hash was to be formed when the table was set last. */
+static uint8_t form_set[3];
+
+#define FORM_AT (offsetof(struct ethtool_rxfh, hfunc) + 1)
 
 static struct vtc_ctx *ctx;
 static struct vtc__uplink uplink;
@@ -48,6 +55,7 @@ static int answer_rss(struct ethtool_rxfh *ask)
 	bool first = !ask->indir_size;
 
 	ask->indir_size = first ? answer.indir_size : answer.indir_size_later;
+	memcpy((uint8_t *)ask + FORM_AT, answer.form, sizeof(answer.form));
 	return 0;
 }
 
@@ -80,6 +88,9 @@ static int fake_ethtool(void *priv, const char *name, void *data)
 		return answer_list(data);
 	case ETHTOOL_GRSSH:
 		return answer_rss(data);
+	case ETHTOOL_SRSSH:
+		memcpy(form_set, (uint8_t *)data + FORM_AT, sizeof(form_set));
+		return 0;
 	case ETHTOOL_GSSET_INFO:
 		sets->data[0] = answer.names;
 		return 0;
@@ -92,12 +103,14 @@ static int fake_ethtool(void *priv, const char *name, void *data)
 
 static void setup(void)
 {
+	struct vtc_ctx_opts opts = VTC_CTX_OPTS_INIT;
 	static struct vtc__sys sys;
 
 	sys = vtc__sys_kernel;
 	sys.ethtool = fake_ethtool;
 	memset(&answer, 0, sizeof(answer));
-	ck_assert_errno(vtc__ctx_new(NULL, &sys, NULL, &ctx), 0);
+	opts.state_dir = vtct_dir();
+	ck_assert_errno(vtc__ctx_new(&opts, &sys, NULL, &ctx), 0);
 	uplink = (struct vtc__uplink){ .ctx = ctx, .ifindex = 1 };
 }
 
@@ -127,6 +140,32 @@ START_TEST(channels_that_make_no_sense)
 	ck_assert_uint_eq(channels.count, 3);
 	ck_assert_uint_eq(channels.max, 8);
 	ck_assert(!channels.combined);
+}
+END_TEST
+
+static void expect_plan(uint32_t count, uint32_t max, uint32_t first, uint32_t base)
+{
+	struct vtc__queues plan;
+	struct vtc__txn txn;
+
+	answer.channels =
+		(struct ethtool_channels){ .max_combined = max, .combined_count = count };
+	ck_assert_errno(vtc__txn_begin(ctx, &uplink, "test", &txn), 0);
+	ck_assert_errno(vtc__queues_plan(&txn, "pool", 4, &plan), 0);
+	vtc__txn_end(&txn);
+	ck_assert_uint_eq(plan.first, first);
+	ck_assert_uint_eq(plan.base, base);
+	ck_assert_uint_ge(plan.channels, count);
+}
+
+/* The guard has a place for the sockets of 128. */
+START_TEST(more_queues_than_the_guard_knows)
+{
+	expect_plan(8, 256, 8, 8);
+	expect_plan(124, 256, 124, 124);
+	expect_plan(125, 256, 121, 121);
+	expect_plan(128, 128, 124, 124);
+	expect_plan(256, 256, 124, 124);
 }
 END_TEST
 
@@ -180,6 +219,23 @@ START_TEST(a_table_of_another_size)
 }
 END_TEST
 
+/* The first byte is input_xfrm for those who know it; the others are reserved. */
+START_TEST(how_the_hash_is_formed_stays)
+{
+	uint32_t queues[4] = { 0 };
+	const struct vtc__rss_table table = { .size = 4, .queue = queues };
+	uint32_t context;
+
+	answer.indir_size = 4;
+	answer.form[0] = 1;
+	ck_assert_errno(vtc__rss_set(&uplink, &table), 0);
+	ck_assert_int_eq(memcmp(form_set, answer.form, sizeof(form_set)), 0);
+	memset(form_set, 0, sizeof(form_set));
+	ck_assert_errno(vtc__rss_create(&uplink, &table, &context), 0);
+	ck_assert_int_eq(memcmp(form_set, answer.form, sizeof(form_set)), 0);
+}
+END_TEST
+
 START_TEST(names_without_an_end)
 {
 	struct vtc__strings names;
@@ -200,6 +256,32 @@ START_TEST(names_without_an_end)
 }
 END_TEST
 
+START_TEST(what_drivers_do_differently)
+{
+	static const struct vtc__quirks want[] = {
+		{ .driver = "i40e", .no_mac_rules = true, .vf_stats = true },
+		{ .driver = "fm10k", .no_mac_rules = true, .vf_stats = true },
+		{ .driver = "mlx5_core", .vlan_mask = 0x0fff, .vf_stats = true },
+		{ .driver = "bnxt_en", .vlan_mask = 0x0fff, .location_any = true },
+		{ .driver = "igc", .vlan_mask = 0xffff },
+		{ .driver = "" },
+	};
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		const struct vtc__quirks *is = vtc__quirks_find(want[i].driver);
+
+		ck_assert_str_eq(is->driver, want[i].driver);
+		ck_assert_uint_eq(is->vlan_mask, want[i].vlan_mask);
+		ck_assert_int_eq(is->no_mac_rules, want[i].no_mac_rules);
+		ck_assert_int_eq(is->location_any, want[i].location_any);
+		ck_assert_int_eq(is->vf_stats, want[i].vf_stats);
+		ck_assert(!is->channels_first && !is->and_is_or && !is->tags_hidden &&
+			  !is->takes_all && !is->maxrate_sticky);
+	}
+	ck_assert_str_eq(vtc__quirks_find("a driver of tomorrow")->driver, "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ethtool");
@@ -207,10 +289,13 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, channels_that_make_no_sense);
+	tcase_add_test(tcase, more_queues_than_the_guard_knows);
 	tcase_add_test(tcase, a_list_of_rules_that_grows_is_asked_for_again);
 	tcase_add_test(tcase, more_rules_than_there_was_room_for);
 	tcase_add_test(tcase, a_table_of_another_size);
+	tcase_add_test(tcase, how_the_hash_is_formed_stays);
 	tcase_add_test(tcase, names_without_an_end);
+	tcase_add_test(tcase, what_drivers_do_differently);
 	suite_add_tcase(suite, tcase);
 	return vtct_main(suite, NULL);
 }

@@ -41,6 +41,7 @@ enum mode {
 	COUNT,	     /* let all pass */
 	FAIL,	     /* the k-th fails */
 	FAIL_FROM,   /* it and all after it */
+	FAIL_WORLD,  /* the same, but for the journal's own */
 	KILL_BEFORE, /* the process dies instead of it */
 	KILL_AFTER,  /* ... or right after it */
 };
@@ -63,6 +64,11 @@ static bool keep; /* the pool is one that outlives its process */
 
 /* ---- The seam ---- */
 
+static bool is_journal(const char *what)
+{
+	return strcmp(what, "replace") == 0 || strcmp(what, "remove") == 0;
+}
+
 /* A change is about to be made: 0, or what it is to fail with. */
 static int before(const char *what, const char *detail)
 {
@@ -78,7 +84,8 @@ static int before(const char *what, const char *detail)
 	if (fault->mode == KILL_BEFORE && k == fault->at)
 		raise(SIGKILL);
 	if ((fault->mode == FAIL && k == fault->at) ||
-	    (fault->mode == FAIL_FROM && k >= fault->at))
+	    (fault->mode == FAIL_FROM && k >= fault->at) ||
+	    (fault->mode == FAIL_WORLD && k >= fault->at && !is_journal(what)))
 		return fault->error;
 	return 0;
 }
@@ -273,6 +280,7 @@ static const struct vtc_filter filters[2] = {
 };
 
 static unsigned int filter_count = 2;
+static bool has_rates;
 
 struct life {
 	struct vtc_ctx *ctx;
@@ -349,6 +357,14 @@ static int add_second(struct life *life)
 	return vtc_pool_add_filter(life->pool, &filters[1]);
 }
 
+static int set_rate(struct life *life)
+{
+	struct vtc_rate rate = VTC_RATE_INIT;
+
+	rate.max_bps = 3000000;
+	return vtc_pool_set_rate(life->pool, &rate, NULL);
+}
+
 /* What is left of a filter that could not be removed is noted: it is not there again. */
 static int remove_first(struct life *life)
 {
@@ -365,6 +381,8 @@ static void live(struct life *life)
 	if (!life->pool)
 		return;
 	again(life, "add filter", add_first);
+	if (has_rates)
+		again(life, "set rate", set_rate);
 	if (filter_count > 1)
 		again(life, "add second filter", add_second);
 	life->strict = false;
@@ -432,6 +450,8 @@ static void check_filters(void)
 	if (err)
 		filter_count = 1;
 	ck_assert_msg(!err || err == -EOPNOTSUPP, "%s", said(life.ctx));
+	/* Those of cards have tests of their own; this one is in software. */
+	has_rates = own_nic && set_rate(&life) == 0;
 	ck_assert_errno(vtc_pool_release(life.pool), 0);
 	vtc_ctx_unref(life.ctx);
 }
@@ -493,13 +513,13 @@ START_TEST(a_change_that_fails_changes_nothing)
 END_TEST
 
 /* Then nothing can be undone, either; but nothing is forgotten. */
-static unsigned int fail_all(unsigned int k)
+static unsigned int fail_from(enum mode mode, unsigned int k)
 {
 	struct life life = { .strict = false, .step = "begin" };
 	unsigned int seen;
 
 	life.at_first = net_snapshot(nic, state_dir);
-	arm(FAIL_FROM, k);
+	arm(mode, k);
 	life.ctx = new_ctx();
 	live(&life);
 	seen = fault->seen;
@@ -513,11 +533,60 @@ static unsigned int fail_all(unsigned int k)
 	return life.failed ? LIMIT : seen;
 }
 
+static unsigned int fail_all(unsigned int k)
+{
+	return fail_from(FAIL_FROM, k);
+}
+
 START_TEST(what_cannot_be_undone_is_undone_later)
 {
 	for_all(fail_all);
 }
 END_TEST
+
+static unsigned int fail_world(unsigned int k)
+{
+	return fail_from(FAIL_WORLD, k);
+}
+
+/* A step that failed, and whose undoing fails, is in a journal that takes all. */
+START_TEST(what_could_only_be_noted_is_undone_later)
+{
+	for_all(fail_world);
+}
+END_TEST
+
+static bool has_filter(struct vtc_pool *pool, const struct vtc_filter *filter)
+{
+	struct vtc_filter got;
+
+	for (unsigned int i = 0; vtc_pool_get_filter(pool, i, &got) == 0; i++)
+		if (memcmp(&got, filter, sizeof(got)) == 0)
+			return true;
+	return false;
+}
+
+/* What the kept pool does not have is free for another one. */
+static void expect_whole_filters(struct life *life)
+{
+	struct vtc_pool *kept, *other;
+	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
+
+	if (vtc_pool_open(life->ctx, nic, "faults", &kept))
+		return;
+	opts.name = "other";
+	opts.backend = backend;
+	ck_assert_errno(vtc_pool_request(life->ctx, nic, &opts, &other), 0);
+	for (unsigned int i = 0; i < filter_count; i++) {
+		int want = has_filter(kept, &filters[i]) ? -EADDRINUSE : 0;
+		int err = vtc_pool_add_filter(other, &filters[i]);
+
+		ck_assert_msg(err == want, "filter %u after change %u (%s): %d, %s", i,
+			      fault->at, fault->what, err, said(life->ctx));
+	}
+	ck_assert_errno(vtc_pool_release(other), 0);
+	vtc_pool_close(kept);
+}
 
 static unsigned int die_in(enum mode mode, unsigned int k)
 {
@@ -544,6 +613,8 @@ static unsigned int die_in(enum mode mode, unsigned int k)
 	fault->mode = COUNT;
 	life.ctx = new_ctx();
 	recover(life.ctx);
+	if (keep && own_nic)
+		expect_whole_filters(&life);
 	if (keep)
 		release_again(&life);
 	expect_same(&life, life.at_first, "at the beginning");
@@ -598,6 +669,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_life_without_faults_leaves_no_trace);
 	tcase_add_test(tcase, a_change_that_fails_changes_nothing);
 	tcase_add_test(tcase, what_cannot_be_undone_is_undone_later);
+	tcase_add_test(tcase, what_could_only_be_noted_is_undone_later);
 	tcase_add_test(tcase, killed_before_a_change);
 	tcase_add_test(tcase, killed_after_a_change);
 	tcase_add_test(tcase, a_kept_pool_fails_as_well);

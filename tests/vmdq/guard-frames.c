@@ -189,6 +189,42 @@ START_TEST(priority_tags_are_no_vlan)
 }
 END_TEST
 
+/* Two tags, the outer of this protocol: where the frame comes out, as it was. */
+static void expect_two_tags(int fd, uint16_t protocol, uint8_t outer, uint8_t inner)
+{
+	static uint32_t seed = 77;
+	uint8_t frame[BED_FRAME_MAX];
+	size_t len = bed_frame(frame, mac_a, outer, FRAME_LEN, ++seed);
+
+	/* The test's own protocol goes behind the second tag. */
+	memcpy(frame + 20, frame + 16, 2);
+	frame[12] = (uint8_t)(protocol >> 8);
+	frame[13] = (uint8_t)protocol;
+	memcpy(frame + 16, (uint8_t[]){ 0x81, 0x00, 0x00, inner }, 4);
+	bed_send(bed.sender, frame, len);
+	ck_assert(bed_expect(&bed, fd, frame, len));
+	ck_assert(bed_expect(&bed, bed.stack, NULL, 0));
+	ck_assert(bed_expect(&bed, taps[0], NULL, 0));
+	ck_assert(bed_expect(&bed, taps[1], NULL, 0));
+}
+
+START_TEST(the_outermost_tag_counts)
+{
+	start(&ways[_i], 1);
+	slot_on_tap(0, &plain);
+	slot_on_tap(1, &plain);
+	add(mac_a, 10, 0);
+	add(mac_a, 20, 1);
+	expect_two_tags(taps[0], 0x88a8, 10, 20);
+	expect_two_tags(taps[1], 0x88a8, 20, 10);
+	expect_two_tags(taps[0], 0x8100, 10, 20);
+	expect_two_tags(bed.stack, 0x88a8, 30, 10);
+	ck_assert_uint_eq(stats_of(0).packets, 2);
+	ck_assert_uint_eq(stats_of(1).packets, 1);
+	end();
+}
+END_TEST
+
 START_TEST(one_slot_takes_everything_else)
 {
 	start(&ways[_i], 1);
@@ -821,6 +857,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, the_most_specific_rule_counts, 0, WAYS);
 	tcase_add_loop_test(tcase, priority_tags_are_no_vlan, 0, WAYS);
+	tcase_add_loop_test(tcase, the_outermost_tag_counts, 0, WAYS);
 	tcase_add_loop_test(tcase, one_slot_takes_everything_else, 0, WAYS);
 	tcase_add_loop_test(tcase, a_slot_that_is_not_used, 0, WAYS);
 	tcase_add_loop_test(tcase, any_frame_comes_to_its_own, 0, WAYS);

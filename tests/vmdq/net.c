@@ -253,6 +253,7 @@ static const char script[] =
 	"for i in $(ls /sys/class/net); do\n"
 	"tc qdisc show dev $i; tc class show dev $i\n"
 	"done\n"
+	"tc filter show dev $n\n"
 	"tc filter show dev $n ingress | sed -e 's/ id [0-9]*//' -e 's/ used.*//'\n"
 	"bridge fdb show dev $n | grep permanent | sort\n"
 	"for o in -l -k -x -n -a; do ethtool $o $n; done\n"

@@ -30,6 +30,7 @@ static uint32_t number;
 static const uint8_t mac_a[6] = { 2, 0, 0, 0, 0, 0xa };
 static const uint8_t mac_b[6] = { 2, 0, 0, 0, 0, 0xb };
 static const uint8_t mac_host[6] = { 2, 0, 0, 0, 0, 0xff };
+static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 /* ---- The world around ---- */
 
@@ -413,6 +414,22 @@ START_TEST(a_name_is_used_once)
 }
 END_TEST
 
+START_TEST(a_handle_is_of_one_pool_and_not_of_the_next_of_its_name)
+{
+	struct vtc_pool *first = request("vm", NULL, 0), *handle, *second;
+	struct vtc_pool_stats stats = { .sz = sizeof(stats) };
+
+	ck_assert_errno(vtc_pool_open(ctx, NIC, "vm", &handle), 0);
+	release(first);
+	second = request("vm", NULL, 0);
+	ck_assert_errno(vtc_pool_get_stats(handle, &stats), -ENOENT);
+	ck_assert_errno(vtc_pool_release(handle), 0);
+	ck_assert_errno(vtc_pool_get_stats(second, &stats), 0);
+	release(second);
+	expect_as_before();
+}
+END_TEST
+
 START_TEST(a_card_has_64_pools)
 {
 	struct vtc_pool_opts opts = VTC_POOL_OPTS_INIT;
@@ -749,6 +766,7 @@ START_TEST(one_damaged_journal_does_not_stop_the_others)
 
 	in_child(make_mortal);
 	damage_journal();
+	ck_assert_uint_eq(count_pools(0), 1);
 	ck_assert_errno(vtc_pool_recover(ctx, NULL, &recovery), -EBADMSG);
 	ck_assert_uint_eq(recovery.pools, 1);
 	net_run("ls %s/*-99.journal >/dev/null && rm %s/*-99.journal", state_dir,
@@ -824,6 +842,30 @@ START_TEST(a_guard_that_was_taken_off_comes_back)
 }
 END_TEST
 
+/* Nobody audits them, and the next pool needs it. */
+START_TEST(a_guard_that_was_taken_off_below_kept_pools_comes_back)
+{
+	int tap = net_open_tap("vtct0");
+	struct vtc_pool *kept, *next;
+	struct vtc_pool_audit found;
+
+	free(before);
+	before = net_snapshot(NIC, state_dir);
+	in_child(make_kept);
+	net_run("ip link set " NIC " xdp off");
+	next = request("next", NULL, 0);
+	ck_assert_errno(vtc_pool_open(ctx, NIC, "web", &kept), 0);
+	found = audit(kept);
+	ck_assert_uint_eq(found.repaired, 0);
+	ck_assert_uint_eq(found.failed, 0);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	release(next);
+	release(kept);
+	expect_as_before();
+	close(tap);
+}
+END_TEST
+
 START_TEST(a_target_may_go_and_come)
 {
 	int tap = net_open_tap("vtct0");
@@ -869,6 +911,84 @@ START_TEST(a_target_may_be_away_for_a_while)
 	expect_text(&found, "its target was not in the guard's tables");
 	expect_at(tap, mac_a, NET_VLAN_NONE);
 	close(tap);
+	release(pool);
+}
+END_TEST
+
+/*
+ * The tap of a virtual machine ends, and an interface that has the same index in another
+ * namespace is moved here, where it keeps that. Its far end is a socket.
+ */
+static int be_followed_by_a_stranger(int tap)
+{
+	unsigned int index = if_nametoindex("vtct0");
+
+	net_run("ip netns add vtcpool && ip -n vtcpool link add vtcs0 index %u type veth "
+		"peer name vtcs1 && ip -n vtcpool link set vtcs1 netns $$ && ip link set "
+		"vtcs1 up && ethtool -K vtcs1 gro on",
+		index);
+	close(tap);
+	net_run("ip -n vtcpool link set vtcs0 netns $$ && ip link set vtcs0 up; "
+		"ip netns del vtcpool");
+	ck_assert_uint_eq(if_nametoindex("vtcs0"), index);
+	return net_open_packet("vtcs1");
+}
+
+static void expect_not_at(int stranger)
+{
+	expect_at(host, mac_a, NET_VLAN_NONE);
+	expect_at(host, everybody, NET_VLAN_NONE);
+	expect_nothing(stranger);
+}
+
+START_TEST(an_index_that_is_another_interfaces_now)
+{
+	int tap = net_open_tap("vtct0");
+	struct vtc_pool *pool = request("a", "vtct0", VTC_POOL_F_GROUP_COPY);
+	struct vtc_pool_audit found;
+	int stranger;
+
+	add(pool, mac_a, -1);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	stranger = be_followed_by_a_stranger(tap);
+	expect_not_at(stranger);
+	found = audit(pool);
+	expect_text(&found, "vtct0 is gone");
+	expect_not_at(stranger);
+
+	tap = net_open_tap("vtct0");
+	found = audit(pool);
+	expect_text(&found, "vtct0 is there again");
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+	expect_nothing(stranger);
+	close(tap);
+	close(stranger);
+	release(pool);
+}
+END_TEST
+
+/* With the guard its reference to the target is lost: the name it had last is left. */
+START_TEST(the_guard_goes_and_the_target_with_it)
+{
+	int tap = net_open_tap("vtct0"), stranger;
+	struct vtc_pool *pool = request("a", "vtct0", VTC_POOL_F_GROUP_COPY);
+	struct vtc_pool_audit found;
+
+	add(pool, mac_a, -1);
+	net_run("ip link set vtct0 down && ip link set vtct0 name vtct7 && "
+		"ip link set vtct7 up");
+	ck_assert_uint_eq(audit(pool).repaired, 0);
+	net_run("ip link set " NIC " xdp off");
+	ck_assert_uint_gt(audit(pool).repaired, 0);
+	expect_at(tap, mac_a, NET_VLAN_NONE);
+
+	net_run("ip link set vtct7 down && ip link set vtct7 name vtct0 && "
+		"ip link set vtct0 up && ip link set " NIC " xdp off");
+	stranger = be_followed_by_a_stranger(tap);
+	found = audit(pool);
+	expect_text(&found, "vtct0 is gone");
+	expect_not_at(stranger);
+	close(stranger);
 	release(pool);
 }
 END_TEST
@@ -1115,6 +1235,7 @@ static Suite *suite(void)
 		&what_a_filter_does_not_match_does_not_count,
 		&a_name_is_used_once,
 		&a_card_has_64_pools,
+		&a_handle_is_of_one_pool_and_not_of_the_next_of_its_name,
 		&a_full_table_changes_nothing,
 		&hidden_tags_refuse_filters_of_vlans,
 		&the_choice_has_reasons,
@@ -1128,8 +1249,11 @@ static Suite *suite(void)
 		&two_processes_come_and_go,
 		&an_audit_without_losses_does_nothing,
 		&a_guard_that_was_taken_off_comes_back,
+		&a_guard_that_was_taken_off_below_kept_pools_comes_back,
 		&a_target_may_go_and_come,
 		&a_target_may_be_away_for_a_while,
+		&an_index_that_is_another_interfaces_now,
+		&the_guard_goes_and_the_target_with_it,
 		&events_lead_to_an_audit,
 		&time_leads_to_an_audit,
 		&a_card_that_moves_away_is_gone,

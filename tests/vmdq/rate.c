@@ -10,6 +10,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,20 +279,53 @@ START_TEST(what_goes_past_qdiscs_is_the_relays)
 }
 END_TEST
 
-START_TEST(a_port_that_comes_later_is_told)
+static void ck_told(struct vtc_pool *pool, uint32_t min, const char *mechanism)
+{
+	struct vtc_rate_answer got = { .sz = sizeof(got) };
+	struct vtc_rate rate = VTC_RATE_INIT;
+
+	ck_assert_errno(vtc_pool_get_rate(pool, &rate, &got), 1);
+	ck_assert_uint_eq(rate.max_bps, 3 * MBIT);
+	ck_assert_uint_eq(got.max, VTC_RATE_APPROXIMATE);
+	ck_assert_uint_eq(got.min, min);
+	ck_assert_str_eq(got.mechanism, mechanism);
+}
+
+/* Its frames do not come by the classes, and those of the stack not by the port. */
+START_TEST(a_rate_goes_where_the_frames_go)
 {
 	struct vtc__pool_data data = { .backend = VTC_POOL_BACKEND_TC };
 	struct vtc_pool *a = ratepool_make(ctx, "up0", "a", &data);
 	struct ratepool_port port;
 
-	ck_rate(a, 5, 0, 3 * MBIT, VTC_RATE_APPROXIMATE, VTC_RATE_NOT_ASKED,
+	ck_rate(a, 5, MBIT, 3 * MBIT, VTC_RATE_APPROXIMATE, VTC_RATE_APPROXIMATE,
 		VTC_RATE_APPROXIMATE, "htb");
 	ratepool_open_port(a, &port);
-	ck_assert_uint_eq(port.calls, 1);
 	ck_assert_uint_eq(port.weight, 5);
 	ck_assert_uint_eq(port.max_bps, 3 * MBIT);
-	ck_tc("up0", "7674:10 ");
+	check_as_before();
+	ck_told(a, VTC_RATE_UNSUPPORTED, "relay");
 	vtc__pool_drop_port(a, &port.port);
+	ck_tc("up0", "7674:10 .* ceil 3Mbit");
+	ck_told(a, VTC_RATE_APPROXIMATE, "htb");
+	ck_assert_errno(vtc_pool_release(a), 0);
+	check_as_before();
+}
+END_TEST
+
+/* Then the port has none, and the pool has its own; nobody is told otherwise. */
+START_TEST(a_port_that_takes_no_rate_is_not_opened)
+{
+	struct vtc__pool_data data = { .backend = VTC_POOL_BACKEND_TC };
+	struct vtc_pool *a = ratepool_make(ctx, "up0", "a", &data);
+	struct ratepool_port port = { .error = -EIO };
+
+	ck_rate(a, 0, MBIT, 3 * MBIT, VTC_RATE_NOT_ASKED, VTC_RATE_APPROXIMATE,
+		VTC_RATE_APPROXIMATE, "htb");
+	ratepool_prepare_port(&port);
+	ck_assert_errno(vtc__pool_set_port(a, &port.port), -EIO);
+	ck_tc("up0", "7674:10 .* ceil 3Mbit");
+	ck_told(a, VTC_RATE_APPROXIMATE, "htb");
 	ck_assert_errno(vtc_pool_release(a), 0);
 	check_as_before();
 }
@@ -373,6 +407,84 @@ START_TEST(who_dies_leaves_nothing)
 	check_as_before();
 	ck_assert_errno(vtc_pool_release(b), 0);
 	ck_assert(!tc_has("up0", "7674:"));
+}
+END_TEST
+
+static unsigned int calls, kill_at;
+
+static void count_call(void)
+{
+	if (++calls == kill_at)
+		raise(SIGKILL);
+}
+
+static ssize_t killing_send(void *priv, int fd, const void *data, size_t len)
+{
+	count_call();
+	return vtc__sys_kernel.nl_send(priv, fd, data, len);
+}
+
+static int killing_replace(void *priv, const char *dir, const char *name,
+			   const void *data, size_t len)
+{
+	count_call();
+	return vtc__sys_kernel.replace(priv, dir, name, data, len);
+}
+
+/* True: it was done with it before. */
+static bool set_until_killed(unsigned int k)
+{
+	static struct vtc__sys sys;
+	struct vtc_pool *a;
+	int status;
+	pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		sys = vtc__sys_kernel;
+		sys.nl_send = killing_send;
+		sys.replace = killing_replace;
+		new_ctx(&sys);
+		if (vtc_pool_open(ctx, "up0", "a", &a))
+			_exit(1);
+		calls = 0;
+		kill_at = k;
+		_exit(ratepool_set(a, 0, 0, 9 * MBIT, NULL) != 0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+	return WIFEXITED(status);
+}
+
+/* The old one or the new one, and what the pool tells is what is kept. */
+START_TEST(a_kept_pool_has_a_rate_whoever_dies)
+{
+	struct vtc__pool_data data = { .backend = VTC_POOL_BACKEND_TC,
+				       .flags = VTC_POOL_F_KEEP };
+	struct vtc_pool *a = ratepool_make(ctx, "up0", "a", &data);
+	struct vtc_rate rate = VTC_RATE_INIT;
+	unsigned int k;
+
+	for (k = 1; k < 200; k++) {
+		bool done;
+
+		ck_assert_errno(ratepool_set(a, 0, 0, 2 * MBIT, NULL), 0);
+		done = set_until_killed(k);
+		ck_assert_errno(vtc_pool_recover(ctx, "up0", NULL), 0);
+		ck_assert_errno(vtc_pool_audit(a, NULL), 0);
+		ck_assert_errno(vtc_pool_get_rate(a, &rate, NULL), 1);
+		if (rate.max_bps == 9 * MBIT)
+			ck_tc("up0", "7674:10 .* ceil 9Mbit");
+		else
+			ck_tc("up0", "7674:10 .* ceil 2Mbit");
+		if (done)
+			break;
+	}
+	ck_assert_uint_gt(k, 10);
+	ck_assert_uint_lt(k, 200);
+	ck_assert_uint_eq(rate.max_bps, 9 * MBIT);
+	ck_assert_errno(vtc_pool_release(a), 0);
+	check_as_before();
 }
 END_TEST
 
@@ -617,9 +729,11 @@ int main(void)
 	tcase_add_test(tcase,
 		       a_share_of_an_unknown_speed_is_refused_and_the_old_rate_stays);
 	tcase_add_test(tcase, what_goes_past_qdiscs_is_the_relays);
-	tcase_add_test(tcase, a_port_that_comes_later_is_told);
+	tcase_add_test(tcase, a_rate_goes_where_the_frames_go);
+	tcase_add_test(tcase, a_port_that_takes_no_rate_is_not_opened);
 	tcase_add_test(tcase, any_failure_leaves_the_rate_of_before);
 	tcase_add_test(tcase, who_dies_leaves_nothing);
+	tcase_add_test(tcase, a_kept_pool_has_a_rate_whoever_dies);
 	tcase_add_test(tcase, shares_are_by_weight);
 	tcase_add_test(tcase, shares_are_by_weight_beside_a_blocked_pool);
 	tcase_add_test(tcase, frames_go_to_the_class_of_the_most_specific_filter);

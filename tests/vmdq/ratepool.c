@@ -68,6 +68,8 @@ static int note_rate(struct vtc__pool_port *base, const struct vtc_rate *rate,
 	struct ratepool_port *port = (struct ratepool_port *)base;
 
 	port->calls++;
+	if (port->error)
+		return port->error;
 	port->weight = rate->weight;
 	port->max_bps = rate->max_bps;
 	if (rate->weight)
@@ -77,9 +79,15 @@ static int note_rate(struct vtc__pool_port *base, const struct vtc_rate *rate,
 	return 0;
 }
 
+void ratepool_prepare_port(struct ratepool_port *port)
+{
+	port->port = (struct vtc__pool_port){ .set_rate = note_rate };
+}
+
 void ratepool_open_port(struct vtc_pool *pool, struct ratepool_port *port)
 {
-	*port = (struct ratepool_port){ .port = { .set_rate = note_rate } };
+	*port = (struct ratepool_port){ .calls = 0 };
+	ratepool_prepare_port(port);
 	ck_assert_errno(vtc__pool_set_port(pool, &port->port), 0);
 }
 

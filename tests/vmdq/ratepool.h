@@ -24,8 +24,11 @@ struct ratepool_port {
 	uint32_t weight;
 	uint64_t max_bps;
 	unsigned int calls;
+	int error; /* what it answers */
 };
 
+/* As it is before it is opened; the rest is the caller's. */
+void ratepool_prepare_port(struct ratepool_port *port);
 void ratepool_open_port(struct vtc_pool *pool, struct ratepool_port *port);
 
 /* The text of the context's last error; static. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Rates of net-shapers, against a model of what the kernel keeps (queues and a node over
- * them), since hardly a driver has them yet. That the model is the kernel's interface is
- * read from its documentation, not seen.
+ * them), since hardly a driver has them yet. tests/vm/vmdq-shaper.c shows the same on a
+ * kernel that has them.
  */
 #include <linux/genetlink.h>
 #include <stdlib.h>
@@ -137,7 +137,8 @@ static void take_rate(const struct nlattr **tb, struct shaper *s, uint32_t caps)
 
 	ck_assert_errno(vtc__nla_u32(tb[METRIC], &metric), 0);
 	ck_assert_uint_eq(metric, 0);
-	*s = (struct shaper){ .there = true };
+	/* The kernel adds to a shaper that is there. */
+	s->there = true;
 	if (tb[BW_MIN])
 		ck_assert_errno(vtc__nla_u64(tb[BW_MIN], &s->min), 0);
 	if (tb[BW_MAX])
@@ -151,6 +152,7 @@ static void take_rate(const struct nlattr **tb, struct shaper *s, uint32_t caps)
 
 static void take_leaves(const struct nlmsghdr *msg)
 {
+	/* The model has one node, and no nodes in nodes. */
 	const struct nlattr *tb[HANDLE + 1];
 	const char *at = (const char *)NLMSG_DATA(msg) + GENL_HDRLEN;
 	const char *end = (const char *)msg + msg->nlmsg_len;
@@ -163,6 +165,7 @@ static void take_leaves(const struct nlmsghdr *msg)
 
 			ck_assert_errno(vtc__nla_parse_nested(attr, tb, HANDLE), 0);
 			leaf = find(tb[HANDLE]);
+			ck_assert(!leaf->there);
 			*leaf = (struct shaper){ .there = true, .nested = true };
 			model.node.leaves++;
 		}
@@ -202,7 +205,10 @@ static void do_group(const struct nlmsghdr *msg, const struct nlattr **tb)
 
 static void do_delete(struct shaper *s)
 {
-	ck_assert(s->there);
+	if (!s->there) {
+		vtct_genl_error(kernel, family, DELETE, -ENOENT);
+		return;
+	}
 	if (s->nested && --model.node.leaves == 0)
 		model.node = (struct shaper){ 0 };
 	*s = (struct shaper){ 0 };
@@ -381,6 +387,43 @@ START_TEST(what_somebody_changed_stays_and_what_is_lost_comes_back)
 }
 END_TEST
 
+START_TEST(what_somebody_added_goes)
+{
+	struct vtc_pool_audit audit = { .sz = sizeof(audit) };
+	struct vtc_pool *pool = make("a", 0, 5, 1);
+
+	ck_rate(pool, 0, 0, 8 * MBIT, VTC_RATE_NOT_ASKED, VTC_RATE_NOT_ASKED,
+		VTC_RATE_EXACT, "net-shaper");
+	model.queues[5].min = 2 * MBIT;
+	ck_assert_errno(vtc_pool_audit(pool, &audit), 0);
+	ck_assert_uint_eq(audit.repaired, 1);
+	ck_assert_uint_eq(model.queues[5].min, 0);
+	ck_assert_uint_eq(model.queues[5].max, 8 * MBIT);
+	ck_assert_errno(vtc_pool_audit(pool, &audit), 0);
+	ck_assert_uint_eq(audit.repaired, 0);
+	ck_assert_errno(vtc_pool_release(pool), 0);
+	check_empty();
+}
+END_TEST
+
+START_TEST(one_of_several_queues_that_is_lost_comes_back)
+{
+	struct vtc_pool_audit audit = { .sz = sizeof(audit) };
+	struct vtc_pool *pool = make("a", 0, 4, 3);
+
+	ck_rate(pool, 9, 0, 5 * MBIT, VTC_RATE_EXACT, VTC_RATE_NOT_ASKED, VTC_RATE_EXACT,
+		"net-shaper");
+	model.queues[5] = (struct shaper){ 0 };
+	model.node.leaves--;
+	ck_assert_errno(vtc_pool_audit(pool, &audit), 0);
+	ck_assert_uint_eq(audit.repaired, 1);
+	ck_assert_uint_eq(model.node.leaves, 3);
+	ck_assert(model.queues[5].nested);
+	ck_assert_errno(vtc_pool_release(pool), 0);
+	check_empty();
+}
+END_TEST
+
 START_TEST(what_the_driver_refuses_leaves_the_old_rate)
 {
 	struct vtc_pool *pool = make("a", 0, 5, 1);
@@ -418,6 +461,8 @@ int main(void)
 	tcase_add_test(tcase, a_queue_alone_is_a_leaf_if_only_nodes_have_weights);
 	tcase_add_test(tcase, somebody_elses_shapers_are_left_alone);
 	tcase_add_test(tcase, what_somebody_changed_stays_and_what_is_lost_comes_back);
+	tcase_add_test(tcase, what_somebody_added_goes);
+	tcase_add_test(tcase, one_of_several_queues_that_is_lost_comes_back);
 	tcase_add_test(tcase, what_the_driver_refuses_leaves_the_old_rate);
 	tcase_add_test(tcase, a_kernel_or_a_driver_without);
 	suite_add_tcase(suite, tcase);

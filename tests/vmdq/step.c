@@ -29,7 +29,8 @@ static char log_text[4096];
 /* The world, which a child changes as well; and what was done to it. */
 static struct world {
 	uint32_t number[NUMBERS];
-	uint32_t apply_fails, undo_fails; /* bits, by place */
+	/* Bits, by place; late: it fails when it was done. */
+	uint32_t apply_fails, apply_late, undo_fails;
 	char trace[512];
 	bool gone;
 } * world;
@@ -51,7 +52,9 @@ static int set_apply(struct vtc__txn *txn, void *data, size_t len, bool *changed
 	struct set *set = data;
 
 	ck_assert_uint_eq(len, sizeof(*set));
-	if (world->apply_fails & 1u << set->place) {
+	if (world->apply_late & 1u << set->place)
+		world->number[set->place] = set->value;
+	if ((world->apply_fails | world->apply_late) & 1u << set->place) {
 		vtc__err(txn->ctx, -EIO, VTC_ERROR_ORIGIN_LIBRARY, txn->operation, "set");
 		vtc__err_message(txn->ctx, "place %u is stuck", set->place);
 		return -EIO;
@@ -307,6 +310,39 @@ START_TEST(a_step_that_fails_leaves_no_record)
 }
 END_TEST
 
+/* Whether it was done or not is not known, and looked at. */
+START_TEST(a_step_that_failed_late_is_undone)
+{
+	struct vtc__txn txn;
+
+	world->apply_late = 1u << 3;
+	ck_assert_errno(begin(&txn), 0);
+	ck_assert_errno(do_set(&txn, "vm", 0, 3, 3), -EIO);
+	ck_assert_str_eq(numbers(), NOTHING);
+	ck_assert_uint_eq(count_records(&txn), 0);
+	vtc__txn_abort(&txn);
+	ck_assert_str_eq(vtc_error_get_message(vtc_ctx_last_error(ctx)),
+			 "place 3 is stuck");
+	assert_nothing();
+}
+END_TEST
+
+START_TEST(a_step_that_failed_late_and_cannot_be_undone_stays_noted)
+{
+	struct vtc__txn txn;
+
+	world->apply_late = world->undo_fails = 1u << 3;
+	ck_assert_errno(begin(&txn), 0);
+	ck_assert_errno(do_set(&txn, "vm", 0, 3, 3), -EIO);
+	ck_assert_str_eq(vtc_error_get_message(vtc_ctx_last_error(ctx)),
+			 "place 3 is stuck");
+	ck_assert_uint_eq(count_records(&txn), 1);
+	vtc__txn_end(&txn);
+	world->undo_fails = 0;
+	assert_nothing();
+}
+END_TEST
+
 START_TEST(what_cannot_be_noted_is_not_done)
 {
 	struct vtc__txn txn;
@@ -467,7 +503,7 @@ static bool request_in_child(const char *group, uint32_t place, bool keep,
 		killer.calls = 0;
 		killer.kill = kill;
 		if (begin(&txn) || do_request(&txn, group, place) ||
-		    (keep && vtc__journal_own(txn.journal, group, true)))
+		    (keep && vtc__journal_own(txn.journal, group, 0, true)))
 			_exit(1);
 		vtc__txn_end(&txn);
 		_exit(0);
@@ -503,7 +539,7 @@ START_TEST(what_the_dead_kept_stays)
 	ck_assert_str_eq(numbers(), "100 10 20 0 0 0 0 0 ");
 	ck_assert_uint_eq(txn.recovered_pools, 1);
 	/* It goes as it came: owned first, then undone. */
-	ck_assert_errno(vtc__journal_own(txn.journal, "kept", false), 0);
+	ck_assert_errno(vtc__journal_own(txn.journal, "kept", 0, false), 0);
 	ck_assert_errno(vtc__step_undo_group(&txn, "kept", 0, NULL), 0);
 	ck_assert_errno(vtc__step_undo_shared(&txn, NULL), 0);
 	vtc__txn_end(&txn);
@@ -804,6 +840,8 @@ static Suite *suite(void)
 	tcase_add_test(t, steps_stay_and_are_undone_backwards);
 	tcase_add_test(t, abort_undoes_its_own_and_no_more);
 	tcase_add_test(t, a_step_that_fails_leaves_no_record);
+	tcase_add_test(t, a_step_that_failed_late_is_undone);
+	tcase_add_test(t, a_step_that_failed_late_and_cannot_be_undone_stays_noted);
 	tcase_add_test(t, what_cannot_be_noted_is_not_done);
 	tcase_add_test(t, what_cannot_be_completed_is_taken_back);
 	tcase_add_test(t, parts_of_a_group_are_undone_by_their_tag);

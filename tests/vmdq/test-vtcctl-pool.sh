@@ -135,8 +135,22 @@ says "show: it is kept" '^kept +on$'
 says "show: its filters" "^filters +$one\$"
 json "show --json" "\"target\":\"tap1\",\"filters\":\[\"$one\"\],\"everything\":false,\"group_copy\":false,.*\"kept\":true" \
 	pool show up0 vm1
+if ip link property add dev up0 altname alternative0 2>/dev/null; then
+	json "as JSON, the card has one name" '^\{"nic":"up0","name":"vm1","filters"' pool filter alternative0 vm1 list
+	ip link property del dev up0 altname alternative0
+fi
 exits "the same name again" 1 'File exists.*has a pool of this name' pool create up0 vm1 --target tap1
 exits "the same name in a dry run" 1 'File exists' pool create up0 vm1 --target tap1 --dry-run
+exits "a dry run with no such target" 3 "no interface 'nope'" pool create up0 vm2 --target nope --dry-run
+exits "a dry run with the card as target" 1 'is the card itself' pool create up0 vm2 --target up0 --dry-run
+exits "a dry run with another pool's filter" 5 'pool vm1 has one of the filters' \
+	pool create up0 vm2 --target tap1 --filter $two --filter $one --dry-run
+exits "a dry run with a filter twice" 1 'is given twice' \
+	pool create up0 vm2 --target tap1 --filter $two --filter $two --dry-run
+run pool create up0 all --target tap1 --everything
+exits "a dry run of a second that takes everything" 5 'pool all takes everything' \
+	pool create up0 vm2 --target tap1 --everything --dry-run
+run pool remove up0 all
 exits "no such card" 3 'no such network card' pool create nope vm1
 exits "no such target" 3 'nope.*no such interface.*ip tuntap add' pool create up0 vm2 --target nope
 exits "a name that is none" 2 "'a b' is no name for a pool" pool create up0 'a b'
@@ -146,6 +160,7 @@ exits "and then there is no such pool" 3 "no pool 'vm2'; did you mean 'vm1'\?" p
 for filter in 52:54 '' 5 @ @4095 $one@ $one@-1 $one/10; do
 	exits "no filter: '$filter'" 2 'is no filter: MAC, MAC@VLAN or @VLAN' pool create up0 vm2 --filter "$filter"
 done
+exits "a filter for no station" 2 'is no address of a station' pool create up0 vm2 --filter 00:00:00:00:00:00@10
 exits "a filter for a group" 2 'is the address of a group' pool create up0 vm2 --filter 01:00:5e:00:00:01
 
 # ---- Frames ----
@@ -167,6 +182,16 @@ verdict "stats --watch --json: an array on each line" \
 	"$([ "$(grep -c '^\[{.*}\]$' "$out")" = 2 ] || fault "not two")"
 verdict "and rates from the second on" \
 	"$([ "$(grep -c rx_packets_per_second "$out")" = 1 ] || fault "not one")"
+if ip link add gone0 type veth peer name gone1; then
+	run pool create gone0 lost --target tap1 --filter $other
+	ip link del gone0
+	exits "a pool of a card that is gone stays in the list" 0 '^#[0-9]+ +lost ' pool list
+	exits "stats: it does not stop the others" 0 '^up0 +vm1 ' pool stats
+	exits "stats: nor again and again" 0 '^up0 +vm1 ' pool stats --watch 1 --count 2
+	exits "recover forgets it" 0 'failed: 0$' pool recover
+	exits "and it is in no list" 0 '^up0 +vm1 ' pool list
+	verdict "not at all" "$(grep -q lost "$out" && fault "not so")"
+fi
 exits "stats: no such pool" 3 "no pool 'vm9'" pool stats up0 vm9
 exits "stats: a time that is none" 2 'is no value for --watch|--watch takes' pool stats --watch 0
 
@@ -177,7 +202,7 @@ says "all are printed" '^@7$'
 exits "list filters" 0 "^$one\$" pool filter up0 vm1 list
 json "filters as JSON" "\"filters\":\[\"$one\",\"$two@10\",\"@7\"\]" pool filter up0 vm1 list
 exits "a filter twice" 1 'File exists.*has this filter' pool filter up0 vm1 add $one
-exits "a filter that is not there" 1 'no such filter' pool filter up0 vm1 remove $one@7
+exits "a filter that is not there" 1 'no such filter.*pool filter up0 vm1 list' pool filter up0 vm1 remove $one@7
 exits "remove filters" 0 "^$one\$" pool filter up0 vm1 remove @7 $two@10
 verdict "they are gone" "$(grep -q '@' "$out" && fault "not so")"
 exits "no action on filters" 2 "unknown action 'ad'; did you mean 'add'\?" pool filter up0 vm1 ad $one
@@ -218,6 +243,7 @@ exits "but gets no filter" 5 'theirs.*busy|busy.*theirs' pool filter up0 theirs 
 exits "nor a rate" 5 'busy' pool rate up0 theirs --weight 2
 exits "nor is it audited" 5 'busy' pool audit up0 theirs
 exits "nor removed" 5 'busy' pool remove up0 theirs
+exits "nor in a dry run" 5 'busy' pool remove up0 theirs --dry-run
 kill -9 $theirs
 wait $theirs 2>/dev/null
 exits "its process has died" 0 '^up0 +theirs +[a-z]+ +left-behind ' pool list
@@ -232,6 +258,22 @@ kill -TERM $theirs
 wait $theirs
 verdict "a program that ends gives its pool back" "$([ $? = 0 ] || cat "$scratch"/theirs
 	run pool list; grep theirs "$out")"
+
+# ---- Examples ----
+
+# refuses NAME PATTERN PROGRAM ARGUMENTS...: it fails, and says why.
+refuses() {
+	name=$1 pattern=$2
+	shift 2
+	timeout 60 "$top_builddir"/examples/"$@" >"$out" 2>"$err"
+	code=$?
+	verdict "$name" "$([ $code = 1 ] && grep -q "$pattern" "$err" || fault "exit code $code")"
+}
+refuses "vmdq-pool: an address that is none" "^vmdq-pool: 'vm' is no address" vmdq-pool up0 theirs tap1 $two vm
+refuses "vmdq-agency: the same" "^vmdq-agency: '/run/vm' is not SOCKET=MAC" vmdq-agency up0 /run/vm
+refuses "vmdq-agency: too many machines" 'at most 16 machines' vmdq-agency up0 $(seq -f "/run/%g=$two" 17)
+exits "no pool was made for that" 0 '^up0 +vm1 ' pool list
+verdict "but that one" "$([ "$(wc -l <"$out")" = 2 ] || fault "not so")"
 
 # ---- Audit ----
 
@@ -272,5 +314,10 @@ verdict "the card is as before" "$([ "$after" = "$before" ] || {
 })"
 run --json pool show up0 vm1
 verdict "--json: an error is an object" \
-	"$([ $code = 3 ] && tr -d ' \n' <"$err" | grep -Eq '^\{"error":"[^"]+","exit_code":3,"errno":2,.*\}$' || fault "not so")"
+	"$([ $code = 3 ] && tr -d ' \n' <"$err" | grep -Eq \
+		'^\{"error":"[^"]+","exit_code":3,"errno":2,"origin":"library","operation":"find","subject":"vm1","message":"[^"]+","hint":"[^"]+"\}$' || fault "not so")"
+run --json pool create up0 vm1 --target nope --dry-run
+verdict "--json: so is that of a dry run" \
+	"$([ $code = 3 ] && tr -d ' \n' <"$err" | grep -Eq \
+		'"errno":19,"origin":"[a-z]+","operation":"[^"]+","subject":"vm1","message":"[^"]+","hint":"[^"]+"\}$' || fault "not so")"
 finish

@@ -4,7 +4,7 @@
  * queues, an RSS table, L2 forwarding for macvlans, limits for transmit queues. "vtcsim0"
  * is the card, "vtcwire0" the far end of its cable: what is sent there arrives at the
  * card's classifier, and what the card sends comes out there. The card takes all
- * addresses, as one in promiscuous mode does.
+ * addresses, as one in promiscuous mode does, unless it is told to filter.
  *
  * Real drivers differ in what they accept and what they forget; each such habit that
  * libvtc has to bear is a parameter of this module.
@@ -19,8 +19,12 @@
 #include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/version.h>
 #include <net/pkt_cls.h>
 #include <net/pkt_sched.h>
+#if IS_ENABLED(CONFIG_NET_SHAPER)
+#include <net/net_shaper.h>
+#endif
 
 #define QUEUES	 8
 #define RULES	 16
@@ -54,9 +58,21 @@ static bool drop_vlan;
 module_param(drop_vlan, bool, 0644);
 MODULE_PARM_DESC(drop_vlan, "take rules with a VLAN, but match the MAC alone");
 
+static bool no_ether;
+module_param(no_ether, bool, 0644);
+MODULE_PARM_DESC(no_ether, "no rules that match Ethernet addresses");
+
+static bool rules_need_up;
+module_param(rules_need_up, bool, 0644);
+MODULE_PARM_DESC(rules_need_up, "no rules while the interface is down");
+
 static bool channels_first;
 module_param(channels_first, bool, 0644);
 MODULE_PARM_DESC(channels_first, "no change of channels while there are rules");
+
+static bool rss_blocks;
+module_param(rss_blocks, bool, 0444);
+MODULE_PARM_DESC(rss_blocks, "the default RSS table has each queue in one block");
 
 static bool rss_fixed;
 module_param(rss_fixed, bool, 0644);
@@ -73,6 +89,30 @@ MODULE_PARM_DESC(ntuple_fixed, "rx-ntuple-filter is fixed off");
 static bool forward_fixed;
 module_param(forward_fixed, bool, 0444);
 MODULE_PARM_DESC(forward_fixed, "l2-fwd-offload is fixed off");
+
+static bool shapers;
+module_param(shapers, bool, 0444);
+MODULE_PARM_DESC(shapers, "net-shapers of queues, and of groups of them (Linux 6.13)");
+
+static int shaper_error;
+module_param(shaper_error, int, 0644);
+MODULE_PARM_DESC(shaper_error, "errno number with which the next shaper is refused");
+
+static bool unicast_filter;
+module_param(unicast_filter, bool, 0644);
+MODULE_PARM_DESC(unicast_filter, "unless promiscuous, drop what is for other addresses");
+
+static bool no_addresses;
+module_param(no_addresses, bool, 0644);
+MODULE_PARM_DESC(no_addresses, "take no addresses beside the card's own");
+
+static uint vlan_filter;
+module_param(vlan_filter, uint, 0444);
+MODULE_PARM_DESC(vlan_filter, "rx-vlan-filter: 0 is not there, 1 on, 2 fixed on");
+
+static bool vlan_fixed;
+module_param(vlan_fixed, bool, 0444);
+MODULE_PARM_DESC(vlan_fixed, "rx-vlan-hw-parse is fixed on");
 
 static uint queues = QUEUES;
 module_param(queues, uint, 0444);
@@ -111,6 +151,7 @@ struct card {
 	struct dentry *dir;
 	struct bpf_prog __rcu *prog;
 	spinlock_t lock; /* of what classify() reads */
+	unsigned long vlans[BITS_TO_LONGS(VLAN_N_VID)];
 	u32 channels;
 	u32 indir[INDIR];
 	u32 contexts[CONTEXTS][INDIR];
@@ -213,6 +254,42 @@ static void to_queue(struct card *card, u32 number, struct sk_buff *skb)
 	napi_schedule(&queue->napi);
 }
 
+static bool is_wanted_address(struct net_device *dev, const struct ethhdr *eth)
+{
+	const struct netdev_hw_addr *address;
+	bool wanted = is_multicast_ether_addr(eth->h_dest) ||
+		      ether_addr_equal(eth->h_dest, dev->dev_addr);
+
+	netif_addr_lock_bh(dev);
+	netdev_for_each_uc_addr(address, dev) wanted |=
+		ether_addr_equal(eth->h_dest, address->addr);
+	netif_addr_unlock_bh(dev);
+	return wanted;
+}
+
+/* What hardware looks at before it sorts. */
+static bool is_wanted(struct card *card, const struct sk_buff *skb,
+		      const struct ethhdr *eth)
+{
+	struct net_device *dev = card->dev;
+	u16 vlan = frame_tci(skb, eth) & VLAN_VID_MASK;
+
+	if (dev->flags & IFF_PROMISC)
+		return true;
+	if (dev->features & NETIF_F_HW_VLAN_CTAG_FILTER && vlan &&
+	    !test_bit(vlan, card->vlans))
+		return false;
+	return !unicast_filter || is_wanted_address(dev, eth);
+}
+
+static bool takes_tag_off(const struct net_device *dev, const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_8021AD))
+		return dev->features & NETIF_F_HW_VLAN_STAG_RX;
+	return skb->protocol == htons(ETH_P_8021Q) &&
+	       dev->features & NETIF_F_HW_VLAN_CTAG_RX;
+}
+
 /* The frame is the card's already: the Ethernet header is before its data. */
 static void card_receive(struct card *card, struct sk_buff *skb)
 {
@@ -220,6 +297,11 @@ static void card_receive(struct card *card, struct sk_buff *skb)
 	struct net_device *station;
 	u32 number;
 
+	if (!is_wanted(card, skb, eth)) {
+		dev_core_stats_rx_dropped_inc(card->dev);
+		kfree_skb(skb);
+		return;
+	}
 	spin_lock_bh(&card->lock);
 	station = find_station(card, eth);
 	if (station) {
@@ -232,8 +314,7 @@ static void card_receive(struct card *card, struct sk_buff *skb)
 		kfree_skb(skb);
 		goto out;
 	}
-	if (card->dev->features & NETIF_F_HW_VLAN_CTAG_RX &&
-	    skb->protocol == htons(ETH_P_8021Q))
+	if (takes_tag_off(card->dev, skb))
 		skb = skb_vlan_untag(skb);
 	if (skb)
 		to_queue(card, number, skb);
@@ -320,7 +401,8 @@ static void default_indir(struct card *card)
 	int i;
 
 	for (i = 0; i < INDIR; i++)
-		card->indir[i] = i % card->channels;
+		card->indir[i] =
+			rss_blocks ? i * card->channels / INDIR : i % card->channels;
 }
 
 static void forget_rules(struct card *card)
@@ -328,6 +410,23 @@ static void forget_rules(struct card *card)
 	spin_lock_bh(&card->lock);
 	memset(card->rules, 0, sizeof(card->rules));
 	spin_unlock_bh(&card->lock);
+}
+
+/* A device with shapers is opened and stopped with its lock held. */
+static void switch_queue(struct queue *queue, bool on)
+{
+#if IS_ENABLED(CONFIG_NET_SHAPER)
+	if (shapers && on)
+		napi_enable_locked(&queue->napi);
+	else if (shapers)
+		napi_disable_locked(&queue->napi);
+	if (shapers)
+		return;
+#endif
+	if (on)
+		napi_enable(&queue->napi);
+	else
+		napi_disable(&queue->napi);
 }
 
 static int card_open(struct net_device *dev)
@@ -341,7 +440,7 @@ static int card_open(struct net_device *dev)
 		spin_unlock_bh(&card->lock);
 	}
 	for (i = 0; i < QUEUES; i++)
-		napi_enable(&card->queues[i].napi);
+		switch_queue(&card->queues[i], true);
 	netif_tx_start_all_queues(dev);
 	netif_carrier_on(dev);
 	netif_carrier_on(card->wire);
@@ -358,7 +457,7 @@ static int card_stop(struct net_device *dev)
 	netif_tx_stop_all_queues(dev);
 	synchronize_net();
 	for (i = 0; i < QUEUES; i++) {
-		napi_disable(&card->queues[i].napi);
+		switch_queue(&card->queues[i], false);
 		skb_queue_purge(&card->queues[i].backlog);
 	}
 	if (flush_on_down)
@@ -444,6 +543,36 @@ static int card_set_features(struct net_device *dev, netdev_features_t features)
 		forget_rules(card);
 	if (dev->features & ~features & NETIF_F_HW_L2FW_DOFFLOAD)
 		drop_stations(card);
+	return 0;
+}
+
+/* ---- What is received ---- */
+
+/* Whoever receives looks at the kernel's list. */
+static void card_set_rx_mode(struct net_device *dev)
+{
+}
+
+static int card_fdb_add(struct ndmsg *ndm, struct nlattr *tb[], struct net_device *dev,
+			const unsigned char *addr, u16 vid, u16 flags,
+			struct netlink_ext_ack *extack)
+{
+	return no_addresses ? -ENOMEM : ndo_dflt_fdb_add(ndm, tb, dev, addr, vid, flags);
+}
+
+static int card_add_vlan(struct net_device *dev, __be16 protocol, u16 vlan)
+{
+	struct card *card = *(struct card **)netdev_priv(dev);
+
+	set_bit(vlan, card->vlans);
+	return 0;
+}
+
+static int card_kill_vlan(struct net_device *dev, __be16 protocol, u16 vlan)
+{
+	struct card *card = *(struct card **)netdev_priv(dev);
+
+	clear_bit(vlan, card->vlans);
 	return 0;
 }
 
@@ -670,6 +799,13 @@ static int read_rule(struct card *card, struct ethtool_rxnfc *info)
 	return 0;
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+static u32 card_get_rings(struct net_device *dev)
+{
+	return (*(struct card **)netdev_priv(dev))->channels;
+}
+#endif
+
 static int card_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
 			  u32 *locations)
 {
@@ -698,6 +834,8 @@ static int check_rule(const struct card *card, const struct ethtool_rx_flow_spec
 {
 	u32 type = spec->flow_type & ~(FLOW_EXT | FLOW_RSS);
 
+	if (no_ether)
+		return -EOPNOTSUPP;
 	if (type != ETHER_FLOW || spec->m_u.ether_spec.h_proto ||
 	    !is_zero_ether_addr(spec->m_u.ether_spec.h_source))
 		return -EINVAL;
@@ -767,6 +905,8 @@ static int card_set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
 
 	if (!(dev->features & NETIF_F_NTUPLE))
 		return -EOPNOTSUPP;
+	if (rules_need_up && !netif_running(dev))
+		return -EAGAIN;
 	switch (info->cmd) {
 	case ETHTOOL_SRXCLSRLINS:
 		return insert_rule(card, info);
@@ -821,13 +961,73 @@ static const struct ethtool_ops card_ethtool_ops = {
 	.modify_rxfh_context = card_modify_context,
 	.remove_rxfh_context = card_remove_context,
 	.get_rxnfc = card_get_rxnfc,
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	.get_rx_ring_count = card_get_rings,
+#endif
 	.set_rxnfc = card_set_rxnfc,
 	.get_sset_count = card_sset_count,
 	.get_strings = card_get_strings,
 	.get_ethtool_stats = card_get_stats,
+#ifdef ETHTOOL_OP_NEEDS_RTNL_SCHANNELS
+	.op_needs_rtnl = ETHTOOL_OP_NEEDS_RTNL_SCHANNELS,
+#endif
 };
 
-static const struct net_device_ops card_ops = {
+/* ---- Shapers: the kernel keeps them ---- */
+
+#if IS_ENABLED(CONFIG_NET_SHAPER)
+static int shaper_refusal(void)
+{
+	return -xchg(&shaper_error, 0);
+}
+
+static int card_shaper_set(struct net_shaper_binding *binding,
+			   const struct net_shaper *shaper,
+			   struct netlink_ext_ack *extack)
+{
+	return shaper_refusal();
+}
+
+static int card_shaper_group(struct net_shaper_binding *binding, int leaves_count,
+			     const struct net_shaper *leaves,
+			     const struct net_shaper *node,
+			     struct netlink_ext_ack *extack)
+{
+	return shaper_refusal();
+}
+
+static int card_shaper_delete(struct net_shaper_binding *binding,
+			      const struct net_shaper_handle *handle,
+			      struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+/* Queues have no weights, nodes no minimum. */
+static void card_shaper_capabilities(struct net_shaper_binding *binding,
+				     enum net_shaper_scope scope, unsigned long *caps)
+{
+	if (scope == NET_SHAPER_SCOPE_QUEUE)
+		*caps = BIT(NET_SHAPER_A_CAPS_SUPPORT_METRIC_BPS) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_NESTING) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_BW_MIN) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_BW_MAX);
+	else if (scope == NET_SHAPER_SCOPE_NODE)
+		*caps = BIT(NET_SHAPER_A_CAPS_SUPPORT_METRIC_BPS) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_BW_MAX) |
+			BIT(NET_SHAPER_A_CAPS_SUPPORT_WEIGHT);
+}
+
+static const struct net_shaper_ops card_shaper_ops = {
+	.group = card_shaper_group,
+	.set = card_shaper_set,
+	.delete = card_shaper_delete,
+	.capabilities = card_shaper_capabilities,
+};
+#endif
+
+/* Shapers are there if they are asked for. */
+static struct net_device_ops card_ops = {
 	.ndo_open = card_open,
 	.ndo_stop = card_stop,
 	.ndo_start_xmit = card_xmit,
@@ -838,6 +1038,10 @@ static const struct net_device_ops card_ops = {
 	.ndo_set_features = card_set_features,
 	.ndo_set_tx_maxrate = card_set_maxrate,
 	.ndo_setup_tc = card_setup_tc,
+	.ndo_set_rx_mode = card_set_rx_mode,
+	.ndo_fdb_add = card_fdb_add,
+	.ndo_vlan_rx_add_vid = card_add_vlan,
+	.ndo_vlan_rx_kill_vid = card_kill_vlan,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_set_mac_address = eth_mac_addr,
 };
@@ -868,8 +1072,12 @@ static struct net_device *new_wire(struct card *card)
 
 static netdev_features_t changeable_features(void)
 {
-	netdev_features_t features = NETIF_F_HW_VLAN_CTAG_RX;
+	netdev_features_t features = NETIF_F_HW_VLAN_STAG_RX;
 
+	if (!vlan_fixed)
+		features |= NETIF_F_HW_VLAN_CTAG_RX;
+	if (vlan_filter == 1)
+		features |= NETIF_F_HW_VLAN_CTAG_FILTER;
 	if (!ntuple_fixed)
 		features |= NETIF_F_NTUPLE;
 	if (!forward_fixed)
@@ -889,6 +1097,8 @@ static struct net_device *new_card_dev(struct card *card)
 	dev->ethtool_ops = &card_ethtool_ops;
 	dev->hw_features = changeable_features();
 	dev->features = NETIF_F_HW_VLAN_CTAG_RX;
+	if (vlan_filter)
+		dev->features |= NETIF_F_HW_VLAN_CTAG_FILTER;
 	dev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT;
 	dev->priv_flags |= IFF_UNICAST_FLT;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
@@ -985,6 +1195,13 @@ static int __init vtcsim_init(void)
 
 	if (!queues || queues > QUEUES || !cards || cards > 64)
 		return -EINVAL;
+	if (shapers) {
+#if IS_ENABLED(CONFIG_NET_SHAPER)
+		card_ops.net_shaper_ops = &card_shaper_ops;
+#else
+		return -EOPNOTSUPP;
+#endif
+	}
 	all = kcalloc(cards, sizeof(*all), GFP_KERNEL);
 	if (!all)
 		return -ENOMEM;

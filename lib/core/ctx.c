@@ -125,7 +125,7 @@ void vtc__unlock(struct vtc_ctx *ctx, int fd)
 {
 	if (fd < 0)
 		return;
-	/* Closing is not enough: what another thread forked meanwhile has it open, too. */
+	/* Closing is not enough: a child that was forked meanwhile has it open, too. */
 	ctx->sys->unlock(ctx->sys_priv, fd);
 	ctx->sys->close(ctx->sys_priv, fd);
 }

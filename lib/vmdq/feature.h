@@ -7,12 +7,12 @@
 
 #include "step.h"
 
-#define VTC__FEATURE_NTUPLE	"rx-ntuple-filter"
-#define VTC__FEATURE_L2_FORWARD "l2-fwd-offload"
-#define VTC__FEATURE_RX_VLAN	"rx-vlan-hw-parse"
-#define VTC__FEATURE_RX_STAG	"rx-vlan-stag-hw-parse"
+#define VTC__FEATURE_NTUPLE	 "rx-ntuple-filter"
+#define VTC__FEATURE_L2_FORWARD	 "l2-fwd-offload"
+#define VTC__FEATURE_RX_VLAN	 "rx-vlan-hw-parse"
+#define VTC__FEATURE_RX_STAG	 "rx-vlan-stag-hw-parse"
 #define VTC__FEATURE_VLAN_FILTER "rx-vlan-filter"
-#define VTC__FEATURE_HW_TC	"hw-tc-offload"
+#define VTC__FEATURE_HW_TC	 "hw-tc-offload"
 
 struct vtc__feature {
 	bool on;

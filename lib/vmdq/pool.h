@@ -100,7 +100,7 @@ struct vtc__backend {
 	bool vlan_stripped;
 	bool uses_guard;
 	bool own_queues; /* nobody else's frames are meant to come on its queues */
-	bool by_card; /* the card itself receives its frames, as any others */
+	bool by_card;	 /* the card itself receives its frames, as any others */
 
 	/*
 	 * Whether it can make such a pool, without changing anything: 0, or -errno and

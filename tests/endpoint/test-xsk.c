@@ -530,7 +530,7 @@ static void slow_turn(const struct bed *b, struct slow *s, unsigned int last,
 		from_wire(b, 60, i, last);
 }
 
-/* Frames are the usual number, all for one queue; every one of the brisk guest's comes. */
+/* Frames are the usual number, for one queue; each of the brisk guest's comes. */
 static void check_slow(bool limited)
 {
 	struct slow slow[SLOW];

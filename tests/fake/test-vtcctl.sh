@@ -97,7 +97,7 @@ equal "nothing was written" "$(cat "$scratch"/sysfs/bus/pci/devices/0000:3b:00.0
 exits "no sysfs" 1 'No such file' list --sysfs "$scratch"/nowhere
 run --json show no-such
 equal "--json: the error is an object" "$code $(tr -d ' \n' <"$err" | sed 's/:"[^"]*"/:""/g; s/"hint".*//')" \
-	'3 {"error":"","exit_code":3,"errno":19,"operation":"","subject":"",'
+	'3 {"error":"","exit_code":3,"errno":19,"origin":"","operation":"","subject":"","message":"",'
 run --json vf create no-such 1
 verdict "--json: libvtc's record with all its fields" \
 	"$(tr -d ' \n' <"$err" | grep -Eq '^\{"error":"[^"]+","exit_code":3,"errno":19,"origin":"[a-z]+","operation":"[^"]+","subject":"[^"]+","message":"[^"]*","hint":"[^"]*"\}$' || fault "not so")"

@@ -143,7 +143,7 @@ START_TEST(remove_tells_what_was_not_there)
 }
 END_TEST
 
-/* Whenever the power fails: the old content or the new one, and the new one from then on. */
+/* Whenever the power fails: the old content or the new one, and that from then on. */
 START_TEST(what_is_replaced_or_removed_is_on_the_disk)
 {
 	ck_assert_errno(sys->replace(NULL, dir, "file", "one", 3), 0);

@@ -20,21 +20,45 @@ extern "C" {
  * @brief A port (vtc/port.h) on a pool (vtc/pool.h).
  *
  * Joined in a relay with a virtual machine's port, it carries the machine's packets past
- * the bridge: from the card's queue to guest memory and back with one copy each.
+ * the bridge: from the card's queue to guest memory with one copy, and back with one, or
+ * with none (#VTC_POOL_PORT_F_TX_IN_PLACE).
  * @{
  */
 
 /** @name vtc_pool_port_opts.flags
  *  @{ */
 /** Zero-copy between card and program, or fail; the default is to try it. */
-#define VTC_POOL_PORT_F_ZEROCOPY (1u << 0)
+#define VTC_POOL_PORT_F_ZEROCOPY    (1u << 0)
 /** Do not try zero-copy. */
-#define VTC_POOL_PORT_F_COPY	 (1u << 1)
+#define VTC_POOL_PORT_F_COPY	    (1u << 1)
 /**
  * Spread received packets over vtc_pool_port_opts.queue_pairs by a hash of their
  * addresses, as a card does for several queues (receive side scaling, in software).
  */
-#define VTC_POOL_PORT_F_SPREAD	 (1u << 2)
+#define VTC_POOL_PORT_F_SPREAD	    (1u << 2)
+/**
+ * Send packets from where they lie in the memory of a vhost-user guest, without a copy by
+ * this program. It needs a transmit queue of the card that nothing is received by
+ * (`ethtool -L`: more transmit than receive queues) and that no other socket has. All
+ * that the port sends goes by that one, and while it is open the card's channels stay as
+ * they are.
+ *
+ * The kernel then holds all of the guest's memory, so that all of it is in use, and
+ * counts it as locked (RLIMIT_MEMLOCK, or CAP_IPC_LOCK). That is done at the first packet
+ * and again when the memory map changes, and takes its time.
+ *
+ * Copied are packets of up to 256 bytes, those in more than 16 pieces, those with a
+ * checksum or a size to be worked on, and what comes while a quarter of the guest's ring,
+ * or 128 packets, are in flight. All are copied while the memory cannot be held or the
+ * queue is not free, and for a second when a packet was not sent for 10 ms.
+ *
+ * A buffer goes back to the guest when the kernel says that it was sent, in the order of
+ * the ring. Only where that does not come, for 10 ms, it goes back before: the kernel
+ * then lets go of the memory, but a card that sends from it sends late what the guest
+ * has written there meanwhile.
+ * @since 0.4
+ */
+#define VTC_POOL_PORT_F_TX_IN_PLACE (1u << 3)
 /** @} */
 
 /** Options of vtc_pool_open_port(). Zero in a field means its default. */
@@ -84,7 +108,7 @@ struct vtc_pool_port_opts {
  * @retval -ENOENT somebody has released the pool
  * @retval -EOPNOTSUPP the pool's backend has no queue that AF_XDP can have (tc), the card
  *         has no zero-copy but it was asked for (there is none where the guard is
- *         generic), or this build has no libxdp
+ *         generic), or no transmit queue to send in place by, or this build has no libxdp
  * @retval -ENOBUFS memory that may be locked is out (see RLIMIT_MEMLOCK)
  * @retval -EPERM CAP_NET_RAW is missing
  * @retval -ENOMEM memory is out

@@ -45,9 +45,11 @@ extern "C" {
  * (doorbells), timerfd_settime and read (a wait with an end, vtc_relay_wake()), and
  * clock_gettime where that is a system call. A tap adds readv and writev, and with
  * io_uring io_uring_enter; AF_XDP adds sendto and recvfrom, with copies of group frames
- * recvmsg. Connections add: accept4, recvmsg, sendmsg, socket, connect,
- * epoll_ctl, mmap, munmap, madvise, brk, fcntl, fstat, fstatfs, close, and for in-flight
- * records memfd_create and ftruncate; a tap's ioctl when the guest's offloads change.
+ * recvmsg. Where it sends in place it adds, whenever the memory is new: socket, bind,
+ * setsockopt, getsockopt, mmap, mprotect, madvise, mremap, munmap and close. Connections
+ * add: accept4, recvmsg, sendmsg, socket, connect, epoll_ctl, mmap, munmap, madvise, brk,
+ * fcntl, fstat, fstatfs, close, and for in-flight records memfd_create and ftruncate; a
+ * tap's ioctl when the guest's offloads change.
  * io_uring serves the thread that called vtc_relay_join(): where another one processes,
  * it makes a ring of its own at its first packets (io_uring_setup, io_uring_register).
  *

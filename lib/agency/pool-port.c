@@ -20,8 +20,9 @@
 
 #define OPERATION  "open port on pool"
 #define OPTS_FIRST sizeof(struct vtc_pool_port_opts)
-#define FLAGS_KNOWN \
-	(VTC_POOL_PORT_F_ZEROCOPY | VTC_POOL_PORT_F_COPY | VTC_POOL_PORT_F_SPREAD)
+#define FLAGS_KNOWN                                                                 \
+	(VTC_POOL_PORT_F_ZEROCOPY | VTC_POOL_PORT_F_COPY | VTC_POOL_PORT_F_SPREAD | \
+	 VTC_POOL_PORT_F_TX_IN_PLACE)
 #define INNER_NAME "port"
 
 /* The same port, as one of the pools sees it. */
@@ -212,6 +213,7 @@ static int open_sockets(struct agent *a, const struct vtc_pool *on,
 				   .copy = given->flags & VTC_POOL_PORT_F_COPY,
 				   .generic = on->guard_mode == VTC_POOL_GUARD_GENERIC,
 				   .spread = given->flags & VTC_POOL_PORT_F_SPREAD,
+				   .in_place = given->flags & VTC_POOL_PORT_F_TX_IN_PLACE,
 				   .group = a->inner.pool ||
 					    on->data.flags & VTC_POOL_F_GROUP_COPY,
 				   .closed = on_closed,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Moves: see move.h. Which way a burst goes depends on who has memory: both (one copy,
- * here), one (the other port works in it), or none (by a buffer of the relay's).
+ * here, or none), one (the other port works in it), or none (by a buffer of the relay's).
  */
 #include "move.h"
 
@@ -46,20 +46,36 @@ static void count_rx(struct vtc_port *port, unsigned int queue, uint64_t packets
 	vtc__count(port, queue, VTC__RX_BYTES, bytes > headers ? bytes - headers : 0);
 }
 
-static unsigned int give_back(const struct source *s)
+static void count_used(const struct source *s)
 {
 	struct vtc_port *port = s->flow->from;
 	unsigned int queue = s->flow->from_queue;
 
 	s->flow->bytes += s->bytes;
-	if (s->used) {
-		count_rx(port, queue, s->used, s->bytes);
-		if (s->bad)
-			vtc__count(port, queue, VTC__RX_DROPPED_BAD, s->bad);
-		if (vtc__unlikely(port->capture))
-			vtc__capture_rx(port, queue, s->burst->chains, NULL, s->used);
-	}
-	port->ops->give_back(port, queue, s->burst, s->taken, s->used);
+	if (!s->used)
+		return;
+	count_rx(port, queue, s->used, s->bytes);
+	if (s->bad)
+		vtc__count(port, queue, VTC__RX_DROPPED_BAD, s->bad);
+	if (vtc__unlikely(port->capture))
+		vtc__capture_rx(port, queue, s->burst->chains, NULL, s->used);
+}
+
+static unsigned int give_back(const struct source *s)
+{
+	struct vtc_port *port = s->flow->from;
+
+	count_used(s);
+	port->ops->give_back(port, s->flow->from_queue, s->burst, s->taken, s->used);
+	return s->used;
+}
+
+static unsigned int hold(const struct source *s)
+{
+	struct vtc_port *port = s->flow->from;
+
+	count_used(s);
+	port->ops->hold(port, s->flow->from_queue, s->burst, s->taken, s->used);
 	return s->used;
 }
 
@@ -159,6 +175,107 @@ static unsigned int from_memory_to_memory(struct vtc__mover *m, struct vtc__flow
 	f->greedy = err && room.got == room.want;
 	vtc__room_give(&room);
 	return give_back(&s);
+}
+
+/* ---- From where they lie ---- */
+
+static bool asks_nothing(const struct vtc_nethdr *header)
+{
+	return !(header->flags & VTC_NETHDR_F_NEEDS_CSUM) &&
+	       header->gso_type == VTC_NETHDR_GSO_NONE;
+}
+
+/* There is work to do on it: it goes by a copy, like any. */
+static int convert_one(struct source *s, struct vtc__mover *m,
+		       const struct vtc_chain *chain)
+{
+	struct vtc__flow *f = s->flow;
+	struct vtc__room room;
+	int err;
+
+	vtc__room_take(&room, f->to, f->to_queue, &m->to,
+		       f->greedy ? VTC__BURST_MAX : vtc__room_for(chain->readable_bytes));
+	err = put_closely(&room, m, s, chain);
+	f->greedy = err && room.got == room.want;
+	vtc__room_give(&room);
+	if (!err)
+		f->to->ops->place->pass(f->to, f->from_queue, chain->id);
+	return err;
+}
+
+static int put_in_place(struct source *s, const struct vtc_chain *chain,
+			const struct vtc_segment *segments, unsigned int count)
+{
+	struct vtc__flow *f = s->flow;
+	struct vtc_port *to = f->to;
+	int err = to->ops->place->put(to, f->from_queue, chain->id, segments, count);
+
+	if (!err && vtc__unlikely(to->capture))
+		vtc__capture_tx(to, f->to_queue, chain, NULL, 1);
+	return err;
+}
+
+static int place_one(struct source *s, struct vtc__mover *m,
+		     const struct vtc_chain *chain)
+{
+	struct vtc_segment *segments;
+	struct vtc_nethdr header;
+	struct vtc__plain plain;
+	int n;
+
+	if (vtc__likely(vtc__plain_get(chain, s->flow->from->silent, false, &plain)))
+		return put_in_place(s, chain,
+				    &(struct vtc_segment){
+					    (void *)(uintptr_t)plain.packet, plain.len },
+				    1);
+	n = open_packet(m, chain, &header, &segments);
+	if (n >= 0 && asks_nothing(&header))
+		return put_in_place(s, chain, segments, (unsigned int)n);
+	return convert_one(s, m, chain);
+}
+
+/* The port has begun, and can take so many. */
+static unsigned int from_memory_in_place(struct vtc__mover *m, struct vtc__flow *f,
+					 unsigned int max, uint32_t bytes)
+{
+	struct source s = { .flow = f };
+	int err = max ? 0 : -ENOSPC;
+
+	if (!max || !take(&s, m, f, max)) {
+		f->blocked = err;
+		f->to->ops->place->end(f->to, f->to_queue);
+		return 0;
+	}
+	for (unsigned int i = 0; i < VTC__AHEAD; i++)
+		fetch_from(&s, f->from->silent, i);
+	while (s.used < s.taken && s.bytes < bytes) {
+		const struct vtc_chain *chain = &s.burst->chains[s.used];
+
+		fetch_from(&s, f->from->silent, s.used + VTC__AHEAD);
+		err = place_one(&s, m, chain);
+		if (err)
+			break;
+		s.bytes += chain->readable_bytes;
+		s.used++;
+	}
+	f->blocked = err;
+	(void)hold(&s);
+	f->to->ops->place->end(f->to, f->to_queue);
+	return s.used;
+}
+
+static unsigned int from_memory(struct vtc__mover *m, struct vtc__flow *f,
+				unsigned int max, uint32_t bytes)
+{
+	const struct vtc__place_ops *place = f->to->ops->place;
+	int n = -EOPNOTSUPP;
+
+	if (vtc__unlikely(place) && f->from->ops->hold)
+		n = place->begin(f->to, f->to_queue, f->from_queue);
+	if (vtc__likely(n < 0))
+		return from_memory_to_memory(m, f, max, bytes);
+	return from_memory_in_place(m, f, (unsigned int)n < max ? (unsigned int)n : max,
+				    bytes);
 }
 
 /* ---- To a port that sends them itself ---- */
@@ -393,7 +510,7 @@ unsigned int vtc__move(struct vtc__mover *m, struct vtc__flow *flow, unsigned in
 	if (vtc__unlikely(flow->blocked) && reserves && !has_room(m, flow))
 		return 0;
 	if (takes && reserves)
-		return from_memory_to_memory(m, flow, packets, bytes);
+		return from_memory(m, flow, packets, bytes);
 	if (takes)
 		return from_memory_to_port(m, flow, packets, bytes);
 	return reserves ? from_port_to_memory(m, flow, packets)
@@ -405,6 +522,8 @@ static unsigned int drop_taken(struct vtc__mover *m, struct vtc__flow *f,
 {
 	struct source s;
 
+	/* Those that are held go back before these. */
+	vtc__port_settle(f->from, false);
 	if (!take(&s, m, f, max))
 		return 0;
 	note(&s, s.taken);

@@ -69,6 +69,12 @@ void vtc__port_kicked(struct vtc_port *port)
 		vtc__relay_look(port->relay, false);
 }
 
+void vtc__port_settle(struct vtc_port *port, bool forget)
+{
+	if (port->peer && port->peer->ops->place)
+		port->peer->ops->place->settle(port->peer, forget);
+}
+
 int vtc_port_get_info(const struct vtc_port *port, struct vtc_port_info *info)
 {
 	struct vtc_port_info out = { .name = "" };

@@ -8,7 +8,11 @@
  *	far side gets packets:   reserve() and commit()  or  consume()
  *
  * A relay picks its way by what both ports have. Everything ends within one call of the
- * relay: no packet and no chain is in anybody's hands between two of them.
+ * relay: no packet and no chain is in anybody's hands between two of them, but for those
+ * that a port sends where they lie (struct vtc__place_ops). These it holds until they are
+ * sent, and with them, because chains go back in the order of their ring, those behind
+ * them. It gives all back at any time, within a bounded one, when it is told to settle:
+ * who gives the packets does that before its rings or its memory change in any way.
  *
  * The relay counts what goes by take() and reserve(), and drops for want of room or size;
  * a port counts what it produces and consumes itself, its notifications and system calls.
@@ -72,6 +76,34 @@ struct vtc__counters {
 struct vtc_relay;
 struct vtc__capture;
 
+/*
+ * Packets that are sent from where they lie in the memory of the far side; a port that
+ * has these has reserve() and commit(), too. The far side has hold(), release() and
+ * memory(). Queues of a far side are called by its own numbers ("from").
+ */
+struct vtc__place_ops {
+	/*
+	 * Begin a burst from one queue to another. How many chains can be taken; -errno:
+	 * not this time, and none of the queue's chains is held: move them by reserve().
+	 */
+	int (*begin)(struct vtc_port *port, unsigned int queue, unsigned int from);
+	/*
+	 * A packet without header, of one of the chains that can be taken: it is sent, as
+	 * it lies or by a copy. 0: the port has its chain. -ENOSPC: no room now.
+	 */
+	int (*put)(struct vtc_port *port, unsigned int from, uint32_t id,
+		   const struct vtc_segment *segments, unsigned int count);
+	/* The same for a chain that is done with already. */
+	void (*pass)(struct vtc_port *port, unsigned int from, uint32_t id);
+	/* End it, after hold(); also if nothing was taken. Chains may be released. */
+	void (*end)(struct vtc_port *port, unsigned int queue);
+	/*
+	 * Wait for a bounded time until what is held was sent; what was not then is not
+	 * any more. All is released. forget: the memory, too.
+	 */
+	void (*settle)(struct vtc_port *port, bool forget);
+};
+
 struct vtc__port_ops {
 	const char *kind;
 
@@ -107,6 +139,20 @@ struct vtc__port_ops {
 			  unsigned int used);
 
 	/*
+	 * Chains may stay with the far side, as above. hold() ends a burst as give_back()
+	 * does, but the first used of the taken ones are not done with. release() gives
+	 * back the oldest ones that are held; not between take() and hold(). memory() is
+	 * where the segments lie, NULL if there is nothing now, and how many chains the
+	 * ring has at most. All of them or none.
+	 */
+	void (*hold)(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
+		     unsigned int taken, unsigned int used);
+	void (*release)(struct vtc_port *port, unsigned int queue,
+			const struct vtc_done *done, unsigned int count);
+	const struct vtc_mem *(*memory)(struct vtc_port *port, unsigned int queue,
+					uint32_t *ret_chains);
+
+	/*
 	 * What the far side has given cannot be moved for now: how many packets are to be
 	 * dropped at once, because they lie in memory that others wait for. May be NULL:
 	 * none.
@@ -132,6 +178,7 @@ struct vtc__port_ops {
 		       struct vtc__burst *burst, unsigned int max);
 	void (*commit)(struct vtc_port *port, unsigned int queue,
 		       struct vtc__burst *burst, unsigned int taken, unsigned int used);
+	const struct vtc__place_ops *place; /* or NULL */
 
 	/*
 	 * The same without memory: send packets (the readable segments, with header). How
@@ -193,6 +240,12 @@ void vtc__port_changed(struct vtc_port *port);
 
 /* Something is to be done on a queue: the relay looks at the port's queues. */
 void vtc__port_kicked(struct vtc_port *port);
+
+/*
+ * What this port gives to the far side is about to change: have all chains back that are
+ * held there. forget: nobody may use its memory any more.
+ */
+void vtc__port_settle(struct vtc_port *port, bool forget);
 
 /* Packets can come from it; not so from a callback. */
 static inline bool vtc__port_gives(const struct vtc_port *port)

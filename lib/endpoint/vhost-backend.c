@@ -92,10 +92,11 @@ static void set_ready(struct vtc__vhost_backend *b)
 	vtc__port_changed(p);
 }
 
-/* The other rings go on. */
+/* The other rings go on. Who holds chains of this one is not to name them any more. */
 static void fail_ring(struct vtc__vhost_backend *b, struct vtc__vhost_ring *r,
 		      const char *why)
 {
+	vtc__port_settle(&b->port, false);
 	vtc__vhost_ring_fail(r, why);
 	if (b->protocol & BIT(VTC__VHOST_PF_STATUS))
 		b->status |= NEEDS_RESET;
@@ -208,6 +209,43 @@ static void give_back(struct vtc_port *port, unsigned int queue, struct vtc__bur
 		fail_vring(b, r, err);
 }
 
+static void hold(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
+		 unsigned int taken, unsigned int used)
+{
+	struct vtc__vhost_backend *b = backend_of(port);
+	struct vtc__vhost_ring *r = tx_ring(b, queue);
+	int err = vtc__vhost_ring_hold(r, taken, used);
+
+	(void)burst;
+	if (vtc__unlikely(err))
+		fail_vring(b, r, err);
+}
+
+/* Of a ring that broke meanwhile nothing can go back. */
+static void release(struct vtc_port *port, unsigned int queue,
+		    const struct vtc_done *done, unsigned int count)
+{
+	struct vtc__vhost_backend *b = backend_of(port);
+	struct vtc__vhost_ring *r = tx_ring(b, queue);
+	int err;
+
+	if (vtc__unlikely(!r->vring))
+		return;
+	err = vtc__vhost_ring_complete(r, done, count, count);
+	if (vtc__unlikely(err))
+		fail_vring(b, r, err);
+}
+
+static const struct vtc_mem *memory(struct vtc_port *port, unsigned int queue,
+				    uint32_t *ret_chains)
+{
+	struct vtc__vhost_backend *b = backend_of(port);
+	const struct vtc__vhost_ring *r = tx_ring(b, queue);
+
+	*ret_chains = r->size;
+	return vtc__vhost_ring_is_usable(r) ? b->space.mem : NULL;
+}
+
 static int reserve(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
 		   unsigned int max)
 {
@@ -283,6 +321,7 @@ static void on_down(void *data, const char *why)
 {
 	struct vtc__vhost_backend *b = data;
 
+	vtc__port_settle(&b->port, true);
 	forget_connection(b);
 	snprintf(b->error, sizeof(b->error), "%s", why);
 	set_ready(b);
@@ -296,11 +335,19 @@ static void leave(struct vtc__vhost_backend *b, uint32_t request, const char *wh
 	vtc__vhost_link_drop(b->link, text);
 }
 
+static bool changes_memory(uint32_t request)
+{
+	return request == VTC__VHOST_SET_MEM_TABLE || request == VTC__VHOST_ADD_MEM_REG ||
+	       request == VTC__VHOST_REM_MEM_REG;
+}
+
+/* Almost any message can stop a ring or move it: while it is at work nothing is held. */
 static int on_message(void *data, struct vtc__vhost_message *message)
 {
 	struct vtc__vhost_backend *b = data;
 	const char *why = "refused";
 
+	vtc__port_settle(&b->port, changes_memory(message->request));
 	if (vtc__vhost_request(b, message, &why) < 0)
 		leave(b, message->request, why);
 	return 0;
@@ -371,6 +418,9 @@ static const struct vtc__port_ops ops = {
 	.info = info,
 	.take = take,
 	.give_back = give_back,
+	.hold = hold,
+	.release = release,
+	.memory = memory,
 	.reserve = reserve,
 	.commit = commit,
 	.arm_take = arm_take,

@@ -440,6 +440,17 @@ int vtc__vhost_ring_complete(struct vtc__vhost_ring *r, const struct vtc_done *d
 	return 0;
 }
 
+/*
+ * A record does not have to know: they are in the ring behind the used position, and a
+ * successor takes them again.
+ */
+int vtc__vhost_ring_hold(struct vtc__vhost_ring *r, unsigned int taken, unsigned int used)
+{
+	if (taken > used && vtc_vring_unpull(r->vring, taken - used))
+		return -EPROTO;
+	return 0;
+}
+
 int vtc__vhost_ring_discard(struct vtc__vhost_ring *r, struct vtc__burst *burst)
 {
 	uint32_t left = r->size;

@@ -87,6 +87,9 @@ int vtc__vhost_ring_take(struct vtc__vhost_ring *r, struct vtc__burst *burst,
 			 unsigned int max);
 int vtc__vhost_ring_complete(struct vtc__vhost_ring *r, const struct vtc_done *done,
 			     unsigned int taken, unsigned int used);
+/* Chains that were taken are not done with; only those that were not used go back. */
+int vtc__vhost_ring_hold(struct vtc__vhost_ring *r, unsigned int taken,
+			 unsigned int used);
 /* Give back what the guest has sent, unread, but at most as much as the ring holds. */
 int vtc__vhost_ring_discard(struct vtc__vhost_ring *r, struct vtc__burst *burst);
 /* 1: there is nothing, and a notification will come; 0: look again. */

@@ -30,6 +30,7 @@ struct vtc__xsk_fifo {
 };
 
 struct vtc__xsk;
+struct vtc__xsk_place;
 
 struct vtc__xsk_socket {
 	struct vtc__xsk *xsk;
@@ -56,7 +57,8 @@ struct vtc__xsk {
 	unsigned int group_taken;     /* of the burst that is taken now */
 	unsigned int count;	      /* sockets */
 	struct vtc__xsk_socket *sockets;
-	struct vtc__xsk_fifo *fifos; /* port.queue_pairs */
+	struct vtc__xsk_fifo *fifos;  /* port.queue_pairs */
+	struct vtc__xsk_place *place; /* NULL: all that is sent is copied */
 };
 
 static inline struct vtc__xsk *vtc__xsk_of(struct vtc_port *port)

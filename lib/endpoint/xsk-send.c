@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "core/ctx.h"
-#include "xsk-port.h"
+#include "xsk-place.h"
 
 /*
  * The packet then begins at a good place for copies; but not all at the same place in
@@ -34,9 +34,12 @@ static uint32_t header_at(uint32_t frame)
 	return HEADER_AT + frame % COLOURS * LINE;
 }
 
+/* Packets of a queue keep their order: while there is a place, all go there. */
 static struct vtc__xsk_socket *socket_of(struct vtc__xsk *x, unsigned int queue)
 {
-	return &x->sockets[queue % x->count];
+	struct vtc__xsk_socket *place = vtc__xsk_place_socket(x);
+
+	return vtc__unlikely(place) ? place : &x->sockets[queue % x->count];
 }
 
 /* The queue pair that system calls are counted for. */

@@ -93,7 +93,7 @@ static int ring_open(int fd, const struct ring_kind *kind, uint32_t size,
 	return 0;
 }
 
-static void ring_close(struct vtc__xsk_ring *ring)
+void vtc__xsk_ring_close(struct vtc__xsk_ring *ring)
 {
 	if (ring->map)
 		(void)munmap(ring->map, ring->map_len);
@@ -124,7 +124,8 @@ static int register_area(struct vtc__xsk_base *base)
 }
 
 static int bind_once(struct vtc_ctx *ctx, const struct vtc__xsk_base *base,
-		     const struct vtc__xsk_plan *plan, unsigned int flags)
+		     const struct vtc__xsk_plan *plan, unsigned int flags,
+		     unsigned int tries)
 {
 	struct sockaddr_xdp addr = { .sxdp_family = AF_XDP,
 				     .sxdp_flags =
@@ -133,11 +134,12 @@ static int bind_once(struct vtc_ctx *ctx, const struct vtc__xsk_base *base,
 				     .sxdp_queue_id = plan->queue };
 	int err = 0;
 
-	for (int i = 0; i < BUSY_TRIES; i++) {
+	for (unsigned int i = 0; i < tries; i++) {
+		if (i)
+			vtc__sleep_ms(ctx, BUSY_MS);
 		err = bind(base->fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
 		if (err != -EBUSY)
 			break;
-		vtc__sleep_ms(ctx, BUSY_MS);
 	}
 	return err;
 }
@@ -150,14 +152,14 @@ static bool refused(int err)
 
 /* The best there is: without copy, with packets in several frames. */
 static int bind_base(struct vtc_ctx *ctx, struct vtc__xsk_base *base,
-		     const struct vtc__xsk_plan *plan)
+		     const struct vtc__xsk_plan *plan, unsigned int tries)
 {
 	static const unsigned int ways[] = { XDP_ZEROCOPY | XDP_USE_SG, XDP_ZEROCOPY,
 					     XDP_COPY | XDP_USE_SG, XDP_COPY };
 	int err = -EOPNOTSUPP;
 
 	for (unsigned int i = plan->copy ? 2 : 0; i < (plan->zerocopy ? 2 : 4); i++) {
-		err = bind_once(ctx, base, plan, ways[i]);
+		err = bind_once(ctx, base, plan, ways[i], tries);
 		if (!err) {
 			base->zerocopy = ways[i] & XDP_ZEROCOPY;
 			base->multi = ways[i] & XDP_USE_SG;
@@ -186,7 +188,7 @@ int vtc__xsk_base_open(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
 	if (!err)
 		err = set_option(base->fd, XDP_RX_RING, &none, sizeof(none));
 	if (!err)
-		err = bind_base(ctx, base, plan);
+		err = bind_base(ctx, base, plan, BUSY_TRIES);
 	if (err)
 		vtc__xsk_base_close(base);
 	return err;
@@ -194,11 +196,54 @@ int vtc__xsk_base_open(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
 
 void vtc__xsk_base_close(struct vtc__xsk_base *base)
 {
-	ring_close(&base->fill);
-	ring_close(&base->done);
+	vtc__xsk_ring_close(&base->fill);
+	vtc__xsk_ring_close(&base->done);
 	(void)close(base->fd);
-	if (base->area)
+	if (base->area && !base->lent)
 		(void)munmap(base->area, area_len(base));
+}
+
+static int register_lent(struct vtc__xsk_base *base, const struct vtc__xsk_lent *lent)
+{
+	struct xdp_umem_reg reg = { .addr = (uintptr_t)lent->area,
+				    .len = lent->len,
+				    .chunk_size = VTC__FRAME_SIZE,
+				    .flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG };
+
+	base->area = lent->area;
+	return set_option(base->fd, XDP_UMEM_REG, &reg, sizeof(reg));
+}
+
+int vtc__xsk_base_open_lent(const struct vtc__xsk_plan *plan,
+			    const struct vtc__xsk_lent *lent, struct vtc__xsk_base *base,
+			    struct vtc__xsk_ring *ret_tx)
+{
+	int err;
+
+	*base = (struct vtc__xsk_base){ .frame_count = plan->frame_count, .lent = true };
+	ret_tx->map = NULL;
+	base->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (base->fd < 0)
+		return errno == EAFNOSUPPORT ? -EOPNOTSUPP : -errno;
+	err = register_lent(base, lent);
+	if (!err)
+		err = ring_open(base->fd, &fill_kind, NO_RING_SIZE, &base->fill);
+	/* Each descriptor needs a place there before it goes. */
+	if (!err)
+		err = ring_open(base->fd, &done_kind, 2 * lent->ring_size, &base->done);
+	if (!err)
+		err = ring_open(base->fd, &tx_kind, lent->ring_size, ret_tx);
+	if (!err)
+		return 0;
+	vtc__xsk_ring_close(ret_tx);
+	vtc__xsk_base_close(base);
+	return err;
+}
+
+int vtc__xsk_base_bind(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
+		       struct vtc__xsk_base *base)
+{
+	return bind_base(ctx, base, plan, 1);
 }
 
 /* ---- Sockets ---- */
@@ -237,7 +282,7 @@ int vtc__xsk_socket_open(const struct vtc__xsk_base *base,
 /* It lives as long as its ring is mapped. */
 void vtc__xsk_socket_close(int fd, struct vtc__xsk_ring *ring)
 {
-	ring_close(ring);
+	vtc__xsk_ring_close(ring);
 	(void)close(fd);
 }
 

@@ -104,6 +104,7 @@ struct vtc__xsk_base {
 	uint8_t *area;
 	uint32_t frame_count;
 	struct vtc__xsk_ring fill, done;
+	bool lent;     /* the area is somebody else's */
 	bool zerocopy; /* what the kernel gave */
 	bool multi;    /* packets may be in several frames */
 };
@@ -121,6 +122,25 @@ struct vtc__xsk_plan {
 int vtc__xsk_base_open(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
 		       struct vtc__xsk_base *base);
 void vtc__xsk_base_close(struct vtc__xsk_base *base);
+
+/*
+ * The same with memory that was there before, on a queue of the card that has no socket
+ * yet: the base itself sends, from anywhere in that memory. Its first frame_count frames
+ * are as those of the other. It is on the queue once it is bound; -EBUSY: another one is,
+ * or was just closed. That can be tried again.
+ */
+struct vtc__xsk_lent {
+	uint8_t *area; /* begins with a page */
+	size_t len;
+	uint32_t ring_size;
+};
+
+int vtc__xsk_base_open_lent(const struct vtc__xsk_plan *plan,
+			    const struct vtc__xsk_lent *lent, struct vtc__xsk_base *base,
+			    struct vtc__xsk_ring *ret_tx);
+int vtc__xsk_base_bind(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
+		       struct vtc__xsk_base *base);
+void vtc__xsk_ring_close(struct vtc__xsk_ring *ring);
 
 /*
  * A socket on the same queue, to receive by or to send by: -errno, or a descriptor. Not

@@ -95,6 +95,23 @@ void vtc__umem_put(struct vtc_ctx *ctx, struct vtc__umem *umem)
 	umem_free(umem);
 }
 
+struct vtc__umem *vtc__umem_new_alone(const struct vtc__xsk_plan *plan)
+{
+	struct vtc__umem *u = umem_alloc(plan);
+
+	if (!u)
+		return NULL;
+	u->tx_most = plan->frame_count;
+	u->rx_most = 0;
+	return u;
+}
+
+void vtc__umem_free_alone(struct vtc__umem *umem)
+{
+	if (umem)
+		umem_free(umem);
+}
+
 /* ---- Who sends ---- */
 
 /* Enough for the longest packet. */
@@ -206,6 +223,8 @@ void vtc__umem_reap(struct vtc__umem *umem)
 
 		if (vtc__umem_is(umem, addr, VTC__FRAME_SENT))
 			vtc__umem_unsend(umem, (uint32_t)(addr >> VTC__FRAME_SHIFT));
+		else if (umem->sent)
+			umem->sent(umem, addr);
 	}
 	umem->back += n;
 	if (n)

@@ -42,6 +42,9 @@ struct vtc__umem {
 	uint32_t free_count;
 	uint32_t *free; /* numbers of frames */
 	uint8_t *state;
+	/* Something was sent that is in none of the frames. May be NULL. */
+	void (*sent)(struct vtc__umem *umem, uint64_t addr);
+	void *sent_data;
 	struct vtc__umem_user *users;
 	struct vtc__umem_user **owner; /* of frames in state SENT; NULL: it has gone */
 };
@@ -50,6 +53,13 @@ struct vtc__umem {
 int vtc__umem_get(struct vtc_ctx *ctx, const struct vtc__xsk_plan *plan,
 		  struct vtc__umem **ret_umem);
 void vtc__umem_put(struct vtc_ctx *ctx, struct vtc__umem *umem);
+
+/*
+ * All frames are to send, and nobody shares them; the base is the caller's to open and to
+ * close. NULL: memory is out.
+ */
+struct vtc__umem *vtc__umem_new_alone(const struct vtc__xsk_plan *plan);
+void vtc__umem_free_alone(struct vtc__umem *umem);
 
 /* Begin and end to send. What was not sent by then belongs to nobody. */
 void vtc__umem_join(struct vtc__umem *umem, struct vtc__umem_user *user);

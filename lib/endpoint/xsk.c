@@ -13,7 +13,7 @@
 
 #include "core/ctx.h"
 #include "core/error.h"
-#include "xsk-port.h"
+#include "xsk-place.h"
 
 #define OPERATION "open AF_XDP port"
 
@@ -48,6 +48,7 @@ static void xsk_detach(struct vtc_port *port)
 {
 	struct vtc__xsk *x = vtc__xsk_of(port);
 
+	vtc__xsk_place_ops.settle(port, true);
 	for (unsigned int i = 0; i < x->count; i++) {
 		vtc__loop_forget(port->loop, &x->sockets[i].watch);
 		vtc__loop_stop_timer(port->loop, &x->sockets[i].timer);
@@ -105,6 +106,7 @@ static void xsk_close(struct vtc_port *port)
 	if (x->closed)
 		x->closed(x->owner_data);
 	let_pass(x);
+	vtc__xsk_place_free(x);
 	if (x->fifos)
 		vtc__xsk_drain(x);
 	for (unsigned int i = 0; i < x->count; i++)
@@ -159,6 +161,7 @@ static const struct vtc__port_ops xsk_ops = {
 	.excess = vtc__xsk_excess,
 	.reserve = vtc__xsk_reserve,
 	.commit = vtc__xsk_commit,
+	.place = &vtc__xsk_place_ops,
 	.arm_take = vtc__xsk_arm_take,
 	.arm_reserve = vtc__xsk_arm_reserve,
 };
@@ -265,6 +268,8 @@ static int open_parts(struct vtc__xsk *x, const struct vtc__xsk_opts *o)
 	x->port.mergeable = all_take_parts(x);
 	if (!err)
 		err = vtc__xsk_open_link(x);
+	if (!err && o->in_place)
+		err = vtc__xsk_place_new(x, o);
 	if (!err && o->group)
 		err = vtc__xsk_group_open(&x->port, o->ifindex, o->vlans, &x->group);
 	return err;
@@ -300,7 +305,16 @@ static int new_port(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o,
 	return 0;
 }
 
-static int tell(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o, int err)
+static const char *why_not(const struct vtc__xsk_opts *o, bool has_sockets)
+{
+	if (has_sockets && o->in_place)
+		return "it has no transmit queue beyond those to receive by that is free, "
+		       "and sending in place needs one";
+	return o->zerocopy ? "its driver has no zero-copy" : "this kernel has no AF_XDP";
+}
+
+static int tell(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o, int err,
+		bool has_sockets)
 {
 	(void)vtc__err(ctx, err, VTC_ERROR_ORIGIN_SYSTEM, OPERATION,
 		       "%s, queues %u to %u", o->name, o->queue_first,
@@ -311,8 +325,7 @@ static int tell(struct vtc_ctx *ctx, const struct vtc__xsk_opts *o, int err)
 	if (err == -ENOBUFS)
 		vtc__err_hint(ctx, "raise the limit of locked memory (ulimit -l)");
 	if (err == -EOPNOTSUPP)
-		vtc__err_message(ctx, o->zerocopy ? "its driver has no zero-copy"
-						  : "this kernel has no AF_XDP");
+		vtc__err_message(ctx, "%s", why_not(o, has_sockets));
 	if (err == -EINVAL)
 		vtc__err_message(ctx, "it has no such queue");
 	return err;
@@ -335,17 +348,19 @@ int vtc__xsk_open(struct vtc_ctx *ctx, const struct vtc__xsk_opts *opts,
 {
 	struct vtc__xsk_opts o;
 	struct vtc__xsk *x;
+	bool has_sockets;
 	int err = load_opts(&o, opts);
 
 	if (err)
 		return refuse(ctx, err);
 	err = new_port(ctx, &o, &x);
 	if (err)
-		return tell(ctx, &o, err);
+		return tell(ctx, &o, err, false);
 	err = open_parts(x, &o);
 	if (err) {
+		has_sockets = x->count == o.queue_count;
 		xsk_close(&x->port);
-		return tell(ctx, &o, err);
+		return tell(ctx, &o, err, has_sockets);
 	}
 	set_up(x, &o);
 	*ret_port = &x->port;

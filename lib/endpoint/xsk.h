@@ -22,8 +22,9 @@ struct vtc__xsk_opts {
 	uint32_t ring_size, frame_count;   /* 0: the usual */
 	bool zerocopy, copy;		   /* must, must not */
 	bool generic;			   /* the program is behind the driver */
-	bool spread; /* hash received packets over the queue pairs */
-	bool group;  /* copies of group frames, by a packet socket */
+	bool spread;   /* hash received packets over the queue pairs */
+	bool in_place; /* send packets from the guest's memory; needs a queue more */
+	bool group;    /* copies of group frames, by a packet socket */
 	/* ... in the VLANs whose bits are set (0: untagged); NULL: in all. */
 	const uint64_t *vlans;
 	/* The port is being closed; data is owner_data. May be NULL. */

@@ -32,6 +32,23 @@ struct vtc__region {
 	uint64_t gone; /* epoch of the first table without it; 0: it is in */
 };
 
+bool vtc__mem_mapping(const struct vtc_mem *mem, uint32_t n, struct vtc__mapping *ret)
+{
+	for (uint32_t i = 0; i < mem->count; i++) {
+		const struct vtc__region *r = &mem->regions[i];
+
+		if (r->gone || n--)
+			continue;
+		*ret = (struct vtc__mapping){ .base = r->base,
+					      .size = r->size,
+					      .mapping = r->mapping,
+					      .mapping_len = r->mapping_len,
+					      .writable = r->perm & VTC_MEM_WRITE };
+		return true;
+	}
+	return false;
+}
+
 static struct vtc__map *current_map(const struct vtc_mem *mem)
 {
 	return atomic_load_explicit(&((struct vtc_mem *)mem)->map, memory_order_relaxed);

@@ -84,6 +84,21 @@ struct vtc_mem *vtc__mem_ref(struct vtc_mem *mem);
 void vtc__mem_attach(struct vtc_mem *mem, struct vtc__reader *reader);
 void vtc__mem_detach(struct vtc_mem *mem, struct vtc__reader *reader);
 
+/* A region that is in the map, and what munmap() will get for it. */
+struct vtc__mapping {
+	uint8_t *base;
+	uint64_t size;
+	void *mapping; /* NULL: the memory is borrowed */
+	size_t mapping_len;
+	bool writable;
+};
+
+/*
+ * The n-th region; false: there are no more. Thread of the context. The table of a vring
+ * that is behind is another one: compare the epoch.
+ */
+bool vtc__mem_mapping(const struct vtc_mem *mem, uint32_t n, struct vtc__mapping *ret);
+
 /* Set the bits of a range of guest addresses. */
 void vtc__map_log(const struct vtc__map *map, uint64_t addr, uint64_t len);
 

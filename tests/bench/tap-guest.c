@@ -2,8 +2,11 @@
 /* A guest: see tap-guest.h. */
 #include "tap-guest.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <vtc/vring.h>
 
@@ -48,6 +51,33 @@ static void guest_give_back(struct vtc_port *port, unsigned int queue,
 	put_back(guest_of(port), guest_of(port)->tx.device, b, taken, used);
 }
 
+static void guest_hold(struct vtc_port *port, unsigned int queue, struct vtc__burst *b,
+		       unsigned int taken, unsigned int used)
+{
+	(void)queue;
+	(void)b;
+	if (taken > used)
+		vtc_vring_unpull(guest_of(port)->tx.device, taken - used);
+}
+
+static void guest_release(struct vtc_port *port, unsigned int queue,
+			  const struct vtc_done *done, unsigned int count)
+{
+	struct guest *g = guest_of(port);
+
+	(void)queue;
+	vtc_vring_push(g->tx.device, done, count);
+	g->doorbells += vtc_vring_flush(g->tx.device) == 1;
+}
+
+static const struct vtc_mem *guest_memory(struct vtc_port *port, unsigned int queue,
+					  uint32_t *ret_chains)
+{
+	(void)queue;
+	*ret_chains = GUEST_RING;
+	return guest_of(port)->mem;
+}
+
 static int guest_reserve(struct vtc_port *port, unsigned int queue, struct vtc__burst *b,
 			 unsigned int max)
 {
@@ -85,6 +115,9 @@ static const struct vtc__port_ops ops = {
 	.close = guest_close,
 	.take = guest_take,
 	.give_back = guest_give_back,
+	.hold = guest_hold,
+	.release = guest_release,
+	.memory = guest_memory,
 	.reserve = guest_reserve,
 	.commit = guest_commit,
 	.arm_take = guest_arm_take,
@@ -93,8 +126,36 @@ static const struct vtc__port_ops ops = {
 
 /* ---- Life ---- */
 
+static void add_own(struct guest *g, struct vtc_mem_region *region)
+{
+	region->base = aligned_alloc(HUGE_PAGE, (region->size + HUGE_PAGE - 1) /
+							HUGE_PAGE * HUGE_PAGE);
+	if (!region->base)
+		bench_die("memory is out");
+	memset(region->base, 0, region->size);
+	if (vtc_mem_add(g->mem, region) < 0)
+		bench_die("no memory map");
+}
+
+/* The map has a mapping of its own. */
+static void *add_shared(struct guest *g, struct vtc_mem_region *region)
+{
+	void *memory;
+
+	region->fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (region->fd < 0 || ftruncate(region->fd, (off_t)region->size) ||
+	    fcntl(region->fd, F_ADD_SEALS, F_SEAL_SHRINK))
+		bench_die("no shared memory");
+	memory = mmap(NULL, region->size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_POPULATE, region->fd, 0);
+	if (memory == MAP_FAILED || vtc_mem_add(g->mem, region) < 0)
+		bench_die("no memory map");
+	close(region->fd);
+	return memory;
+}
+
 static void make_ring(struct vtc_ctx *ctx, struct guest *g, struct guest_ring *r,
-		      uint64_t addr, uint32_t room)
+		      uint64_t addr, uint32_t room, bool shared)
 {
 	struct vtc_mem_region region = { .sz = sizeof(region),
 					 .fd = -1,
@@ -103,20 +164,19 @@ static void make_ring(struct vtc_ctx *ctx, struct guest *g, struct guest_ring *r
 	uint8_t *memory;
 
 	region.size = RING_BYTES + (uint64_t)GUEST_RING * room;
-	memory = aligned_alloc(HUGE_PAGE,
-			       (region.size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-	if (!memory)
-		bench_die("memory is out");
-	memset(memory, 0, region.size);
-	region.base = memory;
 	region.guest_addr = addr;
+	if (shared) {
+		memory = add_shared(g, &region);
+		r->map_len = region.size;
+	} else {
+		add_own(g, &region);
+		memory = region.base;
+	}
 	o.size = GUEST_RING;
 	o.features[0] = UINT64_C(1) << VTC_VRING_F_EVENT_IDX;
 	o.desc_addr = addr;
 	o.driver_addr = addr + 4096;
 	o.device_addr = addr + 8192;
-	if (vtc_mem_add(g->mem, &region) < 0)
-		bench_die("no memory map");
 	o.role = VTC_VRING_DRIVER;
 	if (vtc_vring_new(ctx, g->mem, &o, &r->driver) < 0)
 		bench_die("no ring");
@@ -129,14 +189,15 @@ static void make_ring(struct vtc_ctx *ctx, struct guest *g, struct guest_ring *r
 	r->free = GUEST_RING;
 }
 
-struct guest *guest_new(struct vtc_ctx *ctx, uint32_t room, uint32_t len)
+static struct guest *make_guest(struct vtc_ctx *ctx, uint32_t room, uint32_t len,
+				bool shared)
 {
 	struct guest *g = calloc(1, sizeof(*g));
 
 	if (!g || vtc__port_init(&g->port, ctx, &ops, 1) || vtc_mem_new(ctx, &g->mem))
 		bench_die("memory is out");
-	make_ring(ctx, g, &g->rx, 1 << 20, room);
-	make_ring(ctx, g, &g->tx, 1 << 28, BED_HDR + len);
+	make_ring(ctx, g, &g->rx, 1 << 20, room, shared);
+	make_ring(ctx, g, &g->tx, 1 << 28, BED_HDR + len, shared);
 	for (unsigned int i = 0; i < GUEST_RING; i++)
 		bed_packet(g->tx.buffers + (size_t)i * g->tx.room, len);
 	g->port.far_role = VTC_VRING_DRIVER;
@@ -149,11 +210,24 @@ struct guest *guest_new(struct vtc_ctx *ctx, uint32_t room, uint32_t len)
 	return g;
 }
 
+struct guest *guest_new(struct vtc_ctx *ctx, uint32_t room, uint32_t len)
+{
+	return make_guest(ctx, room, len, false);
+}
+
+struct guest *guest_new_shared(struct vtc_ctx *ctx, uint32_t room, uint32_t len)
+{
+	return make_guest(ctx, room, len, true);
+}
+
 static void free_ring(struct guest_ring *r)
 {
 	vtc_vring_free(r->driver);
 	vtc_vring_free(r->device);
-	free(r->buffers - RING_BYTES);
+	if (r->map_len)
+		munmap(r->buffers - RING_BYTES, r->map_len);
+	else
+		free(r->buffers - RING_BYTES);
 }
 
 void guest_free(struct guest *guest)

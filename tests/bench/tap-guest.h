@@ -13,10 +13,11 @@
 struct guest_ring {
 	struct vtc_vring *driver, *device;
 	uint8_t *buffers;
-	uint64_t addr; /* of the buffers */
-	uint32_t free; /* chains that are at the driver */
-	uint32_t next; /* its buffer */
-	uint32_t room; /* of a buffer */
+	uint64_t addr;	/* of the buffers */
+	uint32_t free;	/* chains that are at the driver */
+	uint32_t next;	/* its buffer */
+	uint32_t room;	/* of a buffer */
+	size_t map_len; /* of its memory, if it is a mapping */
 };
 
 struct guest {
@@ -28,6 +29,8 @@ struct guest {
 
 /* Buffers of that size, and packets of that one to send. */
 struct guest *guest_new(struct vtc_ctx *ctx, uint32_t room, uint32_t len);
+/* The same in memory by descriptor, as that of a virtual machine, which may be held. */
+struct guest *guest_new_shared(struct vtc_ctx *ctx, uint32_t room, uint32_t len);
 void guest_free(struct guest *guest);
 
 /* The driver: take back what is done with, offer buffers and so many packets. */

@@ -91,18 +91,28 @@ void net_pin(unsigned int processor)
 
 /* ---- Wires ---- */
 
-void net_wire(struct net_wire *wire, const char *name)
+static void make_wire(struct net_wire *wire, const char *name, unsigned int back)
 {
 	snprintf(wire->in, sizeof(wire->in), "a%s", name);
 	snprintf(wire->out, sizeof(wire->out), "b%s", name);
-	net_run("ip link add name %s numrxqueues 1 numtxqueues 1 type veth peer name %s "
-		"numrxqueues 1 numtxqueues 1",
-		wire->in, wire->out);
+	net_run("ip link add name %s numrxqueues %u numtxqueues 1 type veth peer name %s "
+		"numrxqueues 1 numtxqueues %u",
+		wire->in, back, wire->out, back);
 	net_run("ethtool -K %s gro on && ethtool -K %s gro on", wire->in, wire->out);
 	net_run("ip link set dev %s up promisc on && ip link set dev %s up promisc on",
 		wire->in, wire->out);
 	wire->in_index = (int)if_nametoindex(wire->in);
 	wire->out_index = (int)if_nametoindex(wire->out);
+}
+
+void net_wire(struct net_wire *wire, const char *name)
+{
+	make_wire(wire, name, 1);
+}
+
+void net_wire_more(struct net_wire *wire, const char *name)
+{
+	make_wire(wire, name, 2);
 }
 
 void net_bridge(const char *name, const char *from, const char *to)

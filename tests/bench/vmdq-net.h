@@ -29,6 +29,8 @@ struct net_wire {
 };
 
 void net_wire(struct net_wire *wire, const char *name);
+/* The same with a queue more to send by, out of its far end. */
+void net_wire_more(struct net_wire *wire, const char *name);
 /* A bridge of two interfaces; frames for the guest's address go to the second. */
 void net_bridge(const char *name, const char *from, const char *to);
 /* A tap whose frames are read() without a header. */

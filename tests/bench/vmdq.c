@@ -36,8 +36,9 @@
 	"XDP frames on one processor, taken on the other; ours with the guest's own work"
 #define TX_NOTE \
 	"ours are copied from a guest's ring, the peer's lie in place; dropped by XDP"
-#define PASS_NOTE "through a bridge, by one processor; the peer has no guard"
-#define SORT_NOTE "from the wire to a socket that is full, less what it takes to drop it"
+#define PLACE_NOTE "what is sent lies in the guest's memory; dropped by XDP"
+#define PASS_NOTE  "through a bridge, by one processor; the peer has no guard"
+#define SORT_NOTE  "from the wire to a socket that is full, less what it takes to drop it"
 
 /* A pool with a port, a guest, and what joins them. */
 struct pool {
@@ -93,15 +94,19 @@ static struct vtc_pool *request(const struct net_wire *wire, uint32_t flags)
 	return pool;
 }
 
-static void open_pool(struct pool *p, const struct net_wire *wire, uint32_t len)
+static void open_pool(struct pool *p, const struct net_wire *wire, uint32_t len,
+		      bool in_place)
 {
+	struct vtc_pool_port_opts port = VTC_POOL_PORT_OPTS_INIT;
 	struct vtc_relay_opts opts = VTC_RELAY_OPTS_INIT;
 
+	port.flags = in_place ? VTC_POOL_PORT_F_TX_IN_PLACE : 0;
 	opts.spin_ns = 1; /* who looks for more packets does not sleep: no work */
 	p->pool = request(wire, 0);
 	add_filter(p->pool, 1);
-	p->guest = guest_new(ctx, 2048, len);
-	check(vtc_pool_open_port(p->pool, NULL, &p->port), "port");
+	p->guest =
+		in_place ? guest_new_shared(ctx, 2048, len) : guest_new(ctx, 2048, len);
+	check(vtc_pool_open_port(p->pool, &port, &p->port), "port");
 	check(vtc_relay_new(ctx, &opts, &p->relay), "relay");
 	check(vtc_relay_join(p->relay, p->port, &p->guest->port), "join");
 	guest_turn(p->guest, 0);
@@ -261,6 +266,7 @@ static void print_work(const char *way, size_t len, const struct work *from,
 }
 
 static struct taker own, bridge, bare;
+static struct net_wire placed; /* with a queue more to send by */
 
 static void make_takers(struct pool *pool, int *tap)
 {
@@ -277,11 +283,13 @@ static void make_takers(struct pool *pool, int *tap)
 	bridge.arg = tap;
 
 	net_wire(&bare.wire, "bare");
+	net_wire_more(&placed, "placed");
 
 	/* What is sent against the stream ends there, for both. */
 	drop = net_program_drop();
 	net_attach(own.wire.in_index, drop);
 	net_attach(bare.wire.in_index, drop);
+	net_attach(placed.in_index, drop);
 	close(drop);
 }
 
@@ -353,32 +361,64 @@ static double send_bare(struct bare *b)
 	return (double)(cpu_ns() - begun) / (TX_WINDOWS * GUEST_RING);
 }
 
-static void measure_sending(struct pool *pool, struct bare *b, size_t len)
+/* Until nothing is copied any more: the first queue that it had has been let go. */
+static void await_place(struct pool *p)
+{
+	struct vtc_port_stats s = { .sz = sizeof(s) };
+	uint64_t before = UINT64_MAX;
+
+	for (int i = 0; i < 1000 && before != s.copies; i++) {
+		before = s.copies;
+		usleep(i ? 11000 : 0);
+		send_own(p);
+		check(vtc_port_get_stats(p->port, 0, &s), "statistics");
+	}
+	if (before != s.copies)
+		bench_die("packets are never sent in place");
+}
+
+static void measure_sending(struct pool *pool, struct pool *in_place, struct bare *b,
+			    size_t len)
 {
 	struct bench_samples ours = { .count = 0 }, bares = { .count = 0 };
+	struct bench_samples places = { .count = 0 };
 	const struct work before = work_of(pool, false);
 	struct work behind;
 
+	if (in_place)
+		await_place(in_place);
 	for (int round = 0; round < ROUNDS; round++) {
 		bench_add(&ours, send_own(pool));
 		bench_add(&bares, send_bare(b));
+		if (in_place)
+			bench_add(&places, send_own(in_place));
 	}
 	print("tx", len, &ours, "AF_XDP, frames in place", &bares, 0.95, TX_NOTE);
 	behind = work_of(pool, false);
 	print_work("tx", len, &before, &behind);
+	if (!in_place)
+		return;
+	print("tx-place", len, &places, "AF_XDP, frames in place", &bares, 0.95,
+	      PLACE_NOTE);
+	print("tx-place-copy", len, &places, "the same by a copy", &ours, 1, PLACE_NOTE);
 }
 
 static void measure_ports(size_t len)
 {
-	struct pool pool = { .pool = NULL };
+	struct pool pool = { .pool = NULL }, in_place = { .pool = NULL };
+	bool large = len > NET_SMALL; /* small ones are copied anyway */
 	struct bare *b;
 
 	own.arg = &pool;
-	open_pool(&pool, &own.wire, (uint32_t)len);
+	open_pool(&pool, &own.wire, (uint32_t)len, false);
 	b = open_bare(len);
 	net_pin(1);
 	measure_receiving(&pool, len);
-	measure_sending(&pool, b, len);
+	if (large)
+		open_pool(&in_place, &placed, (uint32_t)len, true);
+	measure_sending(&pool, large ? &in_place : NULL, b, len);
+	if (large)
+		close_pool(&in_place);
 	net_attach(bare.wire.out_index, -1);
 	bare_free(b);
 	close_pool(&pool);
@@ -487,7 +527,7 @@ static void measure_sorting(void)
 
 	net_attach(bare.wire.out_index, drop);
 	close(drop);
-	open_pool(&pool, &own.wire, NET_SMALL);
+	open_pool(&pool, &own.wire, NET_SMALL, false);
 	sort(1);
 	for (int round = 0; round < ROUNDS; round++)
 		bench_add(&few, sort(1));

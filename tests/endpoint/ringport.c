@@ -2,11 +2,13 @@
 /* A port on real rings: see ringport.h. */
 #include "ringport.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <vtc/mem.h>
@@ -30,6 +32,8 @@ struct side {
 	unsigned int slot_len;
 	unsigned int *free; /* slots */
 	unsigned int free_count;
+	size_t len;
+	unsigned int held;
 };
 
 struct queue {
@@ -45,6 +49,7 @@ struct ringport {
 	struct queue *queues;
 	int call; /* what the guest waits at */
 	unsigned int interrupts;
+	unsigned int added;
 	int attach_err;
 	bool closed;
 };
@@ -130,6 +135,41 @@ static void give_back(struct vtc_port *port, unsigned int queue, struct vtc__bur
 	put_back(rp, rp->queues[queue].side[SEND].device, burst, taken, used);
 }
 
+static void hold(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
+		 unsigned int taken, unsigned int used)
+{
+	struct side *s = &ringport_of(port)->queues[queue].side[SEND];
+
+	(void)burst;
+	ck_assert_uint_le(used, taken);
+	if (taken > used)
+		ck_assert_errno(vtc_vring_unpull(s->device, taken - used), 0);
+	s->held += used;
+}
+
+static void release(struct vtc_port *port, unsigned int queue,
+		    const struct vtc_done *done, unsigned int count)
+{
+	struct ringport *rp = ringport_of(port);
+	struct side *s = &rp->queues[queue].side[SEND];
+
+	ck_assert_uint_le(count, s->held);
+	s->held -= count;
+	ck_assert_errno(vtc_vring_push(s->device, done, count), 0);
+	if (vtc_vring_flush(s->device) != 1)
+		return;
+	rp->interrupts++;
+	ring(rp->call);
+}
+
+static const struct vtc_mem *memory(struct vtc_port *port, unsigned int queue,
+				    uint32_t *ret_chains)
+{
+	(void)queue;
+	*ret_chains = ringport_of(port)->plan.ring_size;
+	return ringport_of(port)->mem;
+}
+
 static int reserve(struct vtc_port *port, unsigned int queue, struct vtc__burst *burst,
 		   unsigned int max)
 {
@@ -168,6 +208,9 @@ static const struct vtc__port_ops ringport_ops = {
 	.close = close_port,
 	.take = take,
 	.give_back = give_back,
+	.hold = hold,
+	.release = release,
+	.memory = memory,
 	.reserve = reserve,
 	.commit = commit,
 	.arm_take = arm_take,
@@ -193,6 +236,34 @@ static void make_ring(struct ringport *rp, struct vtc_ctx *ctx, struct side *s)
 	ck_assert_errno(vtc_vring_new(ctx, rp->mem, &o, &s->device), 0);
 }
 
+/* Sealed, or it is not taken. */
+static int make_memfd(size_t len)
+{
+	int fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)len), 0);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	return fd;
+}
+
+static void add_memory(struct ringport *rp, struct side *s, struct vtc_mem_region *r)
+{
+	s->len = r->size;
+	if (!rp->plan.shared) {
+		r->base = s->memory = aligned_alloc(PAGE, r->size);
+		ck_assert_ptr_nonnull(s->memory);
+		memset(s->memory, 0, r->size);
+		ck_assert_errno(vtc_mem_add(rp->mem, r), 0);
+		return;
+	}
+	r->fd = make_memfd(r->size);
+	s->memory = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+	ck_assert_ptr_ne(s->memory, MAP_FAILED);
+	ck_assert_errno(vtc_mem_add(rp->mem, r), 0);
+	close(r->fd);
+}
+
 static void make_side(struct ringport *rp, struct vtc_ctx *ctx, struct side *s,
 		      uint64_t addr, unsigned int slot_len)
 {
@@ -202,12 +273,8 @@ static void make_side(struct ringport *rp, struct vtc_ctx *ctx, struct side *s,
 	s->slot_len = slot_len;
 	s->buffers = (16ull * size + 10ull * size + 32 + PAGE) & ~(PAGE - 1ull);
 	r.size = (s->buffers + (uint64_t)size * slot_len + PAGE) & ~(PAGE - 1ull);
-	s->memory = aligned_alloc(PAGE, r.size);
-	ck_assert_ptr_nonnull(s->memory);
-	memset(s->memory, 0, r.size);
 	s->addr = r.guest_addr = addr;
-	r.base = s->memory;
-	ck_assert_errno(vtc_mem_add(rp->mem, &r), 0);
+	add_memory(rp, s, &r);
 	make_ring(rp, ctx, s);
 	s->free = vtct_alloc(size * sizeof(s->free[0]));
 	s->free_count = size;
@@ -260,6 +327,14 @@ struct vtc_port *ringport_port(struct ringport *rp)
 	return &rp->port;
 }
 
+static void free_memory(const struct ringport *rp, struct side *s)
+{
+	if (rp->plan.shared)
+		munmap(s->memory, s->len);
+	else
+		free(s->memory);
+}
+
 static void free_side(struct side *s)
 {
 	vtc_vring_free(s->device);
@@ -278,8 +353,8 @@ void ringport_free(struct ringport *rp)
 	}
 	vtc_mem_unref(rp->mem);
 	for (unsigned int i = 0; i < rp->plan.queue_pairs; i++) {
-		free(rp->queues[i].side[RECEIVE].memory);
-		free(rp->queues[i].side[SEND].memory);
+		free_memory(rp, &rp->queues[i].side[RECEIVE]);
+		free_memory(rp, &rp->queues[i].side[SEND]);
 	}
 	close(rp->call);
 	free(rp->queues);
@@ -397,6 +472,21 @@ unsigned int ringport_unsent(struct ringport *rp, unsigned int queue)
 
 	reap_sent(s);
 	return rp->plan.ring_size - s->free_count;
+}
+
+unsigned int ringport_held(const struct ringport *rp, unsigned int queue)
+{
+	return rp->queues[queue].side[SEND].held;
+}
+
+void ringport_add_memory(struct ringport *rp)
+{
+	struct vtc_mem_region r = { .sz = sizeof(r), .size = PAGE, .perm = VTC_MEM_RW };
+
+	r.guest_addr = ++rp->added * PAGE;
+	r.fd = make_memfd(PAGE);
+	ck_assert_errno(vtc_mem_add(rp->mem, &r), 0);
+	close(r.fd);
 }
 
 unsigned int ringport_post(struct ringport *rp, unsigned int queue, unsigned int count)

@@ -20,6 +20,7 @@ struct ringport_plan {
 	uint64_t features;	 /* of the network device; low word */
 	unsigned int buffer_len; /* that the guest receives in; 2048 */
 	unsigned int packet_len; /* longest that the guest sends, with header; 2048 */
+	bool shared;		 /* memory by descriptor, as that of a virtual machine */
 };
 
 struct ringport;
@@ -70,6 +71,12 @@ long ringport_receive(struct ringport *rp, unsigned int queue, uint8_t header[12
  * already. Fails if nothing comes for long.
  */
 void ringport_wait(struct ringport *rp, unsigned int queue);
+
+/* How many chains that the guest sent are held by the port's far side. */
+unsigned int ringport_held(const struct ringport *rp, unsigned int queue);
+
+/* Memory that nobody uses, so that the map is another one. */
+void ringport_add_memory(struct ringport *rp);
 
 /* How often the port notified the guest. */
 unsigned int ringport_interrupts(const struct ringport *rp);

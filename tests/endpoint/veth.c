@@ -180,16 +180,11 @@ void veth_await_carrier(void)
 	ck_abort_msg("no carrier");
 }
 
-struct veth veth_new(unsigned int mtu)
+static struct veth bring_up(void)
 {
 	struct veth v;
 	int program;
 
-	/* Nobody but the test speaks. */
-	veth_run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
-	veth_run("ip link add " VETH_NEAR " mtu %u type veth peer name " VETH_FAR
-		 " mtu %u",
-		 mtu, mtu);
 	veth_run("ip link set " VETH_NEAR " up && ip link set " VETH_FAR " up");
 	veth_await_carrier();
 	v.ifindex = if_nametoindex(VETH_NEAR);
@@ -198,6 +193,31 @@ struct veth veth_new(unsigned int mtu)
 	v.link = attach(program, v.ifindex);
 	v.wire = open_wire();
 	return v;
+}
+
+/* Nobody but the test speaks. */
+static void be_silent(void)
+{
+	veth_run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
+}
+
+struct veth veth_new(unsigned int mtu)
+{
+	be_silent();
+	veth_run("ip link add " VETH_NEAR " mtu %u type veth peer name " VETH_FAR
+		 " mtu %u",
+		 mtu, mtu);
+	return bring_up();
+}
+
+struct veth veth_new_queues(unsigned int mtu, unsigned int rx, unsigned int tx)
+{
+	be_silent();
+	veth_run("ip link add " VETH_NEAR
+		 " mtu %u numrxqueues %u numtxqueues %u type veth "
+		 "peer name " VETH_FAR " mtu %u numrxqueues %u numtxqueues %u",
+		 mtu, rx, tx, mtu, tx, rx);
+	return bring_up();
 }
 
 void veth_free(struct veth *v)

@@ -22,6 +22,8 @@ struct veth {
 /* Needs root; else the test is skipped. */
 void veth_enter(void);
 struct veth veth_new(unsigned int mtu);
+/* With so many queues of the near one, to receive and to send by. */
+struct veth veth_new_queues(unsigned int mtu, unsigned int rx, unsigned int tx);
 void veth_free(struct veth *v);
 
 /*

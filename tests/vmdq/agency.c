@@ -592,6 +592,72 @@ START_TEST(large_frames_go_to_the_machine_too)
 }
 END_TEST
 
+/* ---- Sent from where they lie ---- */
+
+#define PLACED_LEN 1000
+
+static uint64_t copies_of(const struct vm *vm)
+{
+	return rig_stats(vm->port, 0).copies +
+	       rig_stats(ringport_port(vm->guest), 0).copies;
+}
+
+static void send_large(struct vm *vm, unsigned int number)
+{
+	static const uint8_t header[12];
+	uint8_t frame[PLACED_LEN], got[PLACED_LEN + 1];
+	ssize_t n = 0;
+
+	memset(frame, (int)number, sizeof(frame));
+	memcpy(frame, mac_host, 6);
+	memcpy(frame + 6, mac_a, 6);
+	ck_assert(ringport_send(vm->guest, 0, header, frame, sizeof(frame), 1));
+	ringport_kick(vm->guest, 0);
+	work(1);
+	for (int i = 0; i < PATIENCE && n != PLACED_LEN; i++) {
+		struct pollfd p = { .fd = wire, .events = POLLIN };
+
+		if (poll(&p, 1, 1) == 1)
+			n = recv(wire, got, sizeof(got), 0);
+	}
+	ck_assert_int_eq(n, PLACED_LEN);
+	ck_assert_mem_eq(got, frame, PLACED_LEN);
+}
+
+START_TEST(a_queue_to_send_by_alone)
+{
+	static const struct ringport_plan plan = { .queue_pairs = QUEUES,
+						   .shared = true };
+	struct vtc_pool_port_opts o = VTC_POOL_PORT_OPTS_INIT;
+	struct vm a = { .pool = request(rig.ctx, "a", NULL, 0) };
+	uint64_t copies = UINT64_MAX;
+
+	o.flags = VTC_POOL_PORT_F_TX_IN_PLACE;
+	ck_assert_errno(vtc_pool_open_port(a.pool, &o, &a.port), -EOPNOTSUPP);
+	ck_assert_msg(strstr(said(rig.ctx), "transmit queue"), "%s", said(rig.ctx));
+	ck_assert_errno(vtc_pool_release(a.pool), 0);
+	net_run("ethtool -L vtcw1 tx 1 && ethtool -L " NIC " rx 1");
+	free(before);
+	before = net_snapshot(NIC, state_dir);
+	a.pool = request(rig.ctx, "a", NULL, 0);
+	a.guest = ringport_new(rig.ctx, &plan);
+	ck_assert_errno(vtc_pool_open_port(a.pool, &o, &a.port), 0);
+	ck_assert_errno(vtc_relay_join(rig.relay, a.port, ringport_port(a.guest)), 0);
+	filter(a.pool, mac_a, NET_VLAN_NONE);
+	/* The first ones may be copied. */
+	for (unsigned int i = 0; i < 500 && copies != copies_of(&a); i++) {
+		copies = copies_of(&a);
+		(void)poll(NULL, 0, i ? 20 : 0);
+		send_large(&a, i);
+	}
+	for (unsigned int i = 0; i < 200; i++)
+		send_large(&a, i);
+	ck_assert_uint_eq(copies_of(&a), copies);
+	expect(&a, mac_a, NET_VLAN_NONE, 1);
+	vm_free(&a);
+}
+END_TEST
+
 /* ---- Rules ---- */
 
 START_TEST(a_pool_has_one_port)
@@ -1014,6 +1080,7 @@ int main(void)
 	tcase_add_test(c, an_interface_of_its_own);
 	tcase_add_test(c, spread_over_the_queues_of_a_guest);
 	tcase_add_test(c, large_frames_go_to_the_machine_too);
+	tcase_add_test(c, a_queue_to_send_by_alone);
 	tcase_add_test(c, a_pool_has_one_port);
 	tcase_add_test(c, what_is_wrong_with_a_ports_options_is_said);
 	tcase_add_test(c, the_card_is_shared_by_weight);

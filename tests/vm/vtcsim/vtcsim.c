@@ -553,9 +553,15 @@ static void card_set_rx_mode(struct net_device *dev)
 {
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define FDB_NOTIFIED bool *notified,
+#else
+#define FDB_NOTIFIED
+#endif
+
 static int card_fdb_add(struct ndmsg *ndm, struct nlattr *tb[], struct net_device *dev,
 			const unsigned char *addr, u16 vid, u16 flags,
-			struct netlink_ext_ack *extack)
+			FDB_NOTIFIED struct netlink_ext_ack *extack)
 {
 	return no_addresses ? -ENOMEM : ndo_dflt_fdb_add(ndm, tb, dev, addr, vid, flags);
 }

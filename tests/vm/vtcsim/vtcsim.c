@@ -548,11 +548,6 @@ static int card_set_features(struct net_device *dev, netdev_features_t features)
 
 /* ---- What is received ---- */
 
-/* Whoever receives looks at the kernel's list. */
-static void card_set_rx_mode(struct net_device *dev)
-{
-}
-
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define FDB_NOTIFIED bool *notified,
 #else
@@ -1044,7 +1039,6 @@ static struct net_device_ops card_ops = {
 	.ndo_set_features = card_set_features,
 	.ndo_set_tx_maxrate = card_set_maxrate,
 	.ndo_setup_tc = card_setup_tc,
-	.ndo_set_rx_mode = card_set_rx_mode,
 	.ndo_fdb_add = card_fdb_add,
 	.ndo_vlan_rx_add_vid = card_add_vlan,
 	.ndo_vlan_rx_kill_vid = card_kill_vlan,
